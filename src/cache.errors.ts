@@ -1,0 +1,115 @@
+/** What went wrong, for programs. Messages may change between releases, codes do not. */
+export type CacheErrorCode =
+  | 'CACHE_OPTIONS'
+  | 'CACHE_KEY'
+  | 'CACHE_TARGET'
+  | 'CACHE_UNAVAILABLE'
+  | 'CACHE_LOAD_TIMEOUT'
+  | 'CACHE_ENTRY';
+
+/** Marks our errors across copies of this package (two versions in one `node_modules`). */
+const brand = Symbol.for('nestjs-strata.error');
+
+/** Base of every error this package throws. Its message ends with what to do about it. */
+export class CacheError extends Error {
+  readonly [brand] = true;
+
+  constructor(
+    readonly code: CacheErrorCode,
+    message: string,
+    /** What the reader can do; appended to the message. */
+    readonly remedy: string,
+    cause?: unknown,
+  ) {
+    super(`${message} ${remedy}`, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+  }
+
+  /** True for errors of this package, also for those of another copy of it. */
+  static is(error: unknown): error is CacheError {
+    return typeof error === 'object' && error !== null && brand in error;
+  }
+}
+
+/** One option that cannot be used: where it stands, what it was, what to write instead. */
+export interface OptionProblem {
+  option: string;
+  value: unknown;
+  remedy: string;
+}
+
+/** A configuration (or the use of a decorator) is wrong. Lists all of its problems at once. */
+export class CacheOptionsError extends CacheError {
+  constructor(
+    readonly problems: readonly OptionProblem[],
+    where = 'The cache is configured wrongly',
+  ) {
+    const lines = problems.map((p) => `  - ${p.option}: ${show(p.value)}. ${p.remedy}`);
+    super(
+      'CACHE_OPTIONS',
+      `${where}:\n${lines.join('\n')}\n`,
+      problems.length === 1 ? 'Correct this option.' : `Correct these ${problems.length} options.`,
+    );
+  }
+}
+
+/** A key that cannot address an entry: empty, too long, or made of something that has no stable text form. */
+export class CacheKeyError extends CacheError {
+  constructor(message: string, remedy: string, cause?: unknown) {
+    super('CACHE_KEY', message, remedy, cause);
+  }
+}
+
+/** `evict`, `expire`: the target is none of key, keys, `{ tags }`, `{ prefix }`, `{ pattern }`. */
+export class CacheTargetError extends CacheError {
+  constructor(message: string, remedy: string) {
+    super('CACHE_TARGET', message, remedy);
+  }
+}
+
+/** Redis was asked for something that only Redis can answer (a counter, a lease, `mustDeliver`) and did not. */
+export class CacheUnavailableError extends CacheError {
+  constructor(operation: string, cause?: unknown) {
+    super(
+      'CACHE_UNAVAILABLE',
+      `Redis did not carry out "${operation}"${cause instanceof Error ? ` (${cause.message})` : ''}.`,
+      'Try again when it is back; stats().redis and the "error" event tell how it is.',
+      cause,
+    );
+  }
+}
+
+/** A load did not settle within `hardTimeout`, and no stale value could stand in. */
+export class LoadTimeoutError extends CacheError {
+  constructor(
+    readonly key: string,
+    readonly timeout: number,
+  ) {
+    super(
+      'CACHE_LOAD_TIMEOUT',
+      `The load of a cached value took longer than hardTimeout (${timeout} ms).`,
+      'It goes on in the background and is stored when it ends. Make the source faster, raise hardTimeout, or set grace so that a stale value can be served.',
+    );
+  }
+}
+
+/** Bytes or values that this version cannot turn into an entry or back. Never reaches a caller: it becomes a miss and an event. */
+export class CacheEntryError extends CacheError {
+  constructor(message: string, remedy: string, cause?: unknown) {
+    super('CACHE_ENTRY', message, remedy, cause);
+  }
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return `[function ${value.name || 'anonymous'}]`;
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'object' && value !== null) {
+    try {
+      return JSON.stringify(value) ?? '[object]';
+    } catch {
+      return '[object that cannot be shown]';
+    }
+  }
+  return String(value);
+}

@@ -1,0 +1,276 @@
+import { CacheOptionsError, CacheUnavailableError } from '../cache.errors.js';
+import { type CacheEntry, CacheService, type ManyValues } from '../cache.service.js';
+import type { Lease, RateLimitResult, SharedAtomics } from '../tiers/tier.js';
+import { type Core, inMemory, report, valueFor } from './core.js';
+import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
+import type { CacheEventName, CacheEvents } from './events.js';
+import { type Explanation, explain, tagsOf } from './explain.js';
+import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
+import { TakenLease } from './lease.js';
+import type { LoadContext } from './load-context.js';
+import type { Loader } from './loading.js';
+import { BulkLoad } from './many.js';
+import type { EntryOptions, LoadOptions, ResolvedPolicy } from './policy.js';
+import { ReadPath } from './read-path.js';
+import type { CacheStats } from './stats.js';
+import { type CacheTarget, parseTarget } from './target.js';
+import { WritePath } from './write-path.js';
+
+/** Bounds of the memory tier, for `stats()`. */
+export interface MemoryBoundsInfo {
+  maxEntries: number;
+  maxBytes: number;
+}
+
+/** One cache: the public operations over the read and the write path. */
+export class Cache extends CacheService {
+  private readonly reading: ReadPath;
+  private readonly writing: WritePath;
+  /** Whether memory may answer calls without options. */
+  private readonly fast: boolean;
+
+  constructor(
+    readonly name: string,
+    private readonly core: Core,
+    private readonly atomics: SharedAtomics,
+    private readonly bounds: MemoryBoundsInfo,
+  ) {
+    super();
+    this.reading = new ReadPath(core);
+    this.writing = new WritePath(core);
+    this.fast = inMemory(core, core.policies.base);
+  }
+
+  get<T>(key: CacheKey): Promise<T | undefined> {
+    return guard(() => this.reading.get(encodeKey(key)) as Promise<T | undefined>);
+  }
+
+  async getEntry<T>(key: CacheKey): Promise<CacheEntry<T> | undefined> {
+    const found = await this.reading.getEntry(encodeKey(key));
+    if (!found) return undefined;
+    const { entry, tier } = found;
+    const { createdAt, expiresAt, staleUntil, source } = entry;
+    const value = valueFor(this.core, entry) as T;
+    return { value, createdAt, expiresAt, staleUntil, tags: tagsOf(entry.markers), tier, source };
+  }
+
+  peek<T>(key: CacheKey): T | undefined {
+    const entry = this.reading.fromMemory(typeof key === 'string' ? key : encodeKey(key));
+    return entry && (valueFor(this.core, entry) as T);
+  }
+
+  async has(key: CacheKey): Promise<boolean> {
+    return (await this.reading.getEntry(encodeKey(key))) !== undefined;
+  }
+
+  async set<T>(key: CacheKey, value: T, options?: EntryOptions): Promise<void> {
+    await this.writing.set(encodeKey(key), value, this.core.policies.of(options));
+  }
+
+  async write<T>(key: CacheKey, change: () => Promise<T>, options?: EntryOptions): Promise<T> {
+    return this.writing.write(encodeKey(key), change, this.core.policies.of(options));
+  }
+
+  getOrLoad<T>(key: CacheKey, load: (context: LoadContext<T>) => T | Promise<T>, options?: LoadOptions): Promise<T> {
+    if (options === undefined && typeof key === 'string' && this.fast) {
+      // Before anything is checked: a key that memory has was checked when it was stored.
+      const hit = this.reading.hit(key);
+      if (hit !== undefined) return hit as Promise<T>;
+    }
+    return guard(
+      () => this.reading.getOrLoad(encodeKey(key), load as Loader, this.core.policies.of(options)) as Promise<T>,
+    );
+  }
+
+  /** For decorators: a hit in memory, or nothing. */
+  hit(key: EncodedKey): Promise<unknown> | undefined {
+    return this.reading.hit(key);
+  }
+
+  answersFromMemory(policy: ResolvedPolicy): boolean {
+    return inMemory(this.core, policy);
+  }
+
+  /** For decorators: key and policy are ready. */
+  load(key: EncodedKey, load: Loader, policy: ResolvedPolicy): Promise<unknown> {
+    return this.reading.getOrLoad(key, load, policy);
+  }
+
+  /** For decorators: the policy of options that were checked before. */
+  policyOf(options: LoadOptions | undefined): ResolvedPolicy {
+    return this.core.policies.of(options);
+  }
+
+  hasPolicy(name: string): boolean {
+    return this.core.policies.has(name);
+  }
+
+  async getMany<T>(keys: readonly CacheKey[]): Promise<Map<CacheKey, T>> {
+    const values = await Promise.all(keys.map((key) => this.get<T>(key)));
+    return collect(keys, values);
+  }
+
+  async setMany<T>(entries: Iterable<readonly [CacheKey, T]>, options?: EntryOptions): Promise<void> {
+    const policy = this.core.policies.of(options);
+    const checked = Array.from(entries, ([key, value]) => [encodeKey(key), value] as const);
+    await Promise.all(checked.map(([key, value]) => this.writing.set(key, value, policy)));
+  }
+
+  async getOrLoadMany<T>(
+    keys: readonly CacheKey[],
+    load: (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValues<T>,
+    options?: LoadOptions,
+  ): Promise<Map<CacheKey, T>> {
+    const policy = this.core.policies.of(options);
+    const encoded = keys.map((key) => encodeKey(key));
+    const unique = new Set(encoded);
+    const bulk = new BulkLoad<T>(unique.size, load);
+    const loads = new Map<EncodedKey, Promise<unknown>>();
+    encoded.forEach((key, i) => {
+      if (loads.has(key)) return;
+      let decided = false;
+      const joins = this.reading.leader(key, policy) !== undefined;
+      const value = this.reading.getOrLoad(
+        key,
+        () => {
+          decided = true;
+          return bulk.want(key, keys[i] as CacheKey);
+        },
+        policy,
+      );
+      // Served by a tier: no load was asked for. Somebody else's load is not waited for before ours begins.
+      const settle = (): void => {
+        if (!decided) bulk.decide();
+        decided = true;
+      };
+      if (joins) settle();
+      else value.then(settle, settle);
+      loads.set(key, value);
+    });
+    const values = await Promise.all(encoded.map((key) => loads.get(key) as Promise<T | undefined>));
+    return collect(keys, values);
+  }
+
+  async evict(target: CacheTarget, options?: { mustDeliver?: boolean }): Promise<void> {
+    const parsed = parseTarget(target);
+    const counters = parsed.kind === 'keys' ? this.atomics.forget(parsed.keys) : undefined;
+    await Promise.all([
+      this.tolerate('evict', this.writing.invalidate(parsed, 'dead'), options?.mustDeliver),
+      counters && this.tolerate('evict', counters, options?.mustDeliver),
+    ]);
+  }
+
+  async expire(target: CacheTarget): Promise<void> {
+    await this.tolerate('expire', this.writing.invalidate(parseTarget(target), 'expired'));
+  }
+
+  async clear(): Promise<void> {
+    await this.tolerate('clear', this.writing.clear());
+  }
+
+  async increment(key: CacheKey, by = 1, options?: { ttl?: Duration }): Promise<number> {
+    if (!Number.isFinite(by)) throw wrong('by', by, 'Use a finite number.');
+    const ttl = options?.ttl === undefined ? undefined : positive('ttl', options.ttl);
+    return this.atomics.increment(encodeKey(key), by, ttl);
+  }
+
+  async lease(key: CacheKey, options: { ttl: Duration }): Promise<Lease | null> {
+    const { clock, versions } = this.core;
+    const encoded = encodeKey(key);
+    const ttl = positive('ttl', options.ttl);
+    const token = versions.next();
+    const asked = clock.now();
+    if (!(await this.atomics.acquire(encoded, token, ttl))) return null;
+    return new TakenLease(this.atomics, encoded, token, clock, Math.max(0, ttl - (clock.now() - asked)));
+  }
+
+  async rateLimit(key: CacheKey, options: { limit: number; window: Duration }): Promise<RateLimitResult> {
+    const { limit } = options;
+    if (!Number.isInteger(limit) || limit < 0) throw wrong('limit', limit, 'Use a whole number from 0.');
+    return this.atomics.rateLimit(encodeKey(key), limit, positive('window', options.window));
+  }
+
+  async explain(key: CacheKey): Promise<Explanation> {
+    return explain(this.core, encodeKey(key));
+  }
+
+  stats(): CacheStats {
+    const { counters: c, memory, remote, flights } = this.core;
+    const hits = { memory: c.memoryHits, redis: c.redisHits };
+    const requests = hits.memory + hits.redis + c.misses;
+    const { misses, joined, loads, loadErrors, stale, sets, invalidations, refused, skipped, errors } = c;
+    return {
+      ...{ requests, hits, misses, joined, loads, loadErrors, stale, sets, invalidations, refused, skipped, errors },
+      hitRatio: requests === 0 ? 0 : (hits.memory + hits.redis) / requests,
+      flights: flights.count,
+      memory: {
+        entries: memory?.size ?? 0,
+        bytes: memory?.bytes ?? 0,
+        evictions: memory?.evictions ?? 0,
+        ...this.bounds,
+      },
+      redis: remote?.stats(),
+      latency: c.latency(),
+    };
+  }
+
+  on<Name extends CacheEventName>(event: Name, listener: (event: CacheEvents[Name]) => void): () => void {
+    return this.core.events.on(event, listener);
+  }
+
+  idle(): Promise<void> {
+    return this.core.background.idle();
+  }
+
+  /** Ends loads' signals and waits for values being stored, at most `deadline`; then closes the tiers. */
+  async close(deadline: Milliseconds): Promise<void> {
+    this.reading.close();
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.core.clock.after(deadline, resolve);
+    });
+    await Promise.race([this.idle(), late]);
+    cancel();
+    await this.core.remote?.close();
+    this.core.memory?.clear();
+    this.core.events.clear();
+  }
+
+  /** Redis being away is no reason to fail an invalidation: it is delivered later. */
+  private async tolerate(operation: string, work: Promise<void>, mustDeliver = false): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      report(this.core, operation, error);
+      if (mustDeliver || !(error instanceof CacheUnavailableError)) throw error;
+    }
+  }
+}
+
+/** Errors of keys and options are rejections, as in the async methods. */
+function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function collect<T>(keys: readonly CacheKey[], values: readonly (T | undefined)[]): Map<CacheKey, T> {
+  const result = new Map<CacheKey, T>();
+  keys.forEach((key, i) => {
+    const value = values[i];
+    if (value !== undefined) result.set(key, value);
+  });
+  return result;
+}
+
+function positive(option: string, value: Duration): Milliseconds {
+  const parsed = parseDuration(value);
+  if (parsed === undefined || parsed === 0) throw wrong(option, value, DURATION_REMEDY);
+  return parsed;
+}
+
+function wrong(option: string, value: unknown, remedy: string): CacheOptionsError {
+  return new CacheOptionsError([{ option, value, remedy }], 'A call to the cache is wrong');
+}

@@ -1,0 +1,55 @@
+import type { Milliseconds } from './duration.js';
+
+/** Where the cache takes its time from. Tests put in their own (`FakeClock` of `nestjs-strata/testing`). */
+export interface Clock {
+  /** Milliseconds since 1970. May lag the true time by about a millisecond while the event loop is busy. */
+  now(): Milliseconds;
+  /** Calls `then` once after `delay`; the answer cancels. Must not keep the process alive. */
+  after(delay: Milliseconds, then: () => void): () => void;
+}
+
+/** How many readings may share one look at the system's clock, however long the event loop stays away. */
+const READINGS = 64;
+
+/** setTimeout fires at once for more than this. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * The system's clock. `Date.now()` costs more than a hit in memory does, so one look serves all readings of the same
+ * millisecond (as in lru-cache), and at most {@link READINGS} of them when the event loop is too busy to run timers.
+ */
+export class SystemClock implements Clock {
+  private cached = 0;
+  private left = 0;
+  private readonly forget = (): void => {
+    this.left = 0;
+  };
+
+  now(): Milliseconds {
+    if (this.left > 0) {
+      this.left--;
+      return this.cached;
+    }
+    return this.look();
+  }
+
+  after(delay: Milliseconds, then: () => void): () => void {
+    const timer = setTimeout(then, Math.min(delay, LONGEST_TIMER));
+    timer.unref();
+    return () => clearTimeout(timer);
+  }
+
+  private timer: NodeJS.Timeout | undefined;
+
+  private look(): Milliseconds {
+    this.cached = Date.now();
+    this.left = READINGS;
+    if (this.timer === undefined) {
+      this.timer = setTimeout(this.forget, 1);
+      this.timer.unref();
+    } else {
+      this.timer.refresh();
+    }
+    return this.cached;
+  }
+}

@@ -1,0 +1,173 @@
+import { CacheEntryError } from '../cache.errors.js';
+import type { MemoryStore, RemoteTier } from '../tiers/tier.js';
+import type { Clock } from './clock.js';
+import type { Codec } from './codec.js';
+import type { Milliseconds } from './duration.js';
+import { FOREVER } from './duration.js';
+import { encodeEntry, type StoredMarker } from './entry-format.js';
+import type { Epochs } from './epochs.js';
+import type { EventHub, TierName } from './events.js';
+import type { Flights } from './flights.js';
+import type { MemoryEntry } from './memory-entry.js';
+import type { Policies, ResolvedPolicy } from './policy.js';
+import type { Prefixes } from './prefixes.js';
+import type { Counters } from './stats.js';
+import { freeze, type Snapshot, type Values } from './value.js';
+import type { VersionSource } from './version.js';
+
+/** How values are handed out; see `CacheOptions.values`. */
+export type ValueSharing = 'frozen' | 'cloned' | 'shared';
+
+export interface Limits {
+  /** Most bytes of one value: estimated in memory, and as encoded for Redis. */
+  readonly maxValueBytes: number;
+  /** Longest time the memory tier answers for a value that Redis has too. */
+  readonly memoryTtl: Milliseconds;
+  readonly values: ValueSharing;
+}
+
+/** The parts of one cache: what its read and write paths share. */
+export interface Core {
+  readonly clock: Clock;
+  /** 0 up to 1, like `Math.random`. */
+  readonly random: () => number;
+  readonly memory: MemoryStore<MemoryEntry> | undefined;
+  readonly remote: RemoteTier | undefined;
+  readonly epochs: Epochs;
+  readonly flights: Flights;
+  readonly prefixes: Prefixes;
+  readonly policies: Policies;
+  readonly values: Values;
+  readonly codec: Codec;
+  readonly versions: VersionSource;
+  readonly events: EventHub;
+  readonly counters: Counters;
+  readonly limits: Limits;
+  /** Work that goes on after its caller was answered. */
+  readonly background: Background;
+}
+
+/** Remembers promises until they settle, for `idle()` and for shutdown. */
+export class Background {
+  private readonly pending = new Set<Promise<unknown>>();
+
+  add(work: Promise<unknown>): void {
+    this.pending.add(work);
+    const done = (): void => void this.pending.delete(work);
+    work.then(done, done);
+  }
+
+  async idle(): Promise<void> {
+    while (this.pending.size > 0) await Promise.allSettled(this.pending);
+  }
+}
+
+/** Longest time a policy's load may take, for holds: results of longer loads are not stored. */
+const LONGEST_HOLD = 300_000;
+
+/** How long a hold must stand: as long as its load may take. Nothing but storing the result depends on it. */
+export function holdFor(policy: ResolvedPolicy): Milliseconds {
+  return Math.min(policy.hardTimeout + 5_000, LONGEST_HOLD);
+}
+
+/** Life of an entry in Redis: its own, and that of a load which starts at its end and holds its version as a token. */
+export function physicalLife(freshFor: Milliseconds, staleFor: Milliseconds, policy: ResolvedPolicy): Milliseconds {
+  return Math.min(Math.ceil(freshFor + staleFor + holdFor(policy)), FOREVER);
+}
+
+/** Markers outlive every entry that carries them: an entry whose marker is gone is stale. */
+export function markerLife(policy: ResolvedPolicy): Milliseconds {
+  return Math.min(2 * physicalLife(policy.ttl, policy.grace, policy), FOREVER);
+}
+
+/** The life of a new value, shortened at random so that neighbours do not end together. */
+export function jittered(core: Core, ttl: Milliseconds, policy: ResolvedPolicy): Milliseconds {
+  if (policy.jitter === 0 || ttl === FOREVER) return ttl;
+  return Math.max(1, Math.round(ttl * (1 - policy.jitter * core.random())));
+}
+
+/** Makes a stored value ready to be handed out. */
+export function prepareValue(core: Core, value: unknown): unknown {
+  return core.limits.values === 'frozen' ? freeze(value) : value;
+}
+
+/** Whether each reader needs a copy of its own. */
+export function isCopied(core: Core, binary: boolean): boolean {
+  return core.limits.values === 'cloned' || (binary && core.limits.values === 'frozen');
+}
+
+/** The value of an entry as one reader gets it. */
+export function valueFor(core: Core, entry: MemoryEntry): unknown {
+  if (entry.copied) return prepareValue(core, core.values.copy(entry.value));
+  if (!entry.ready) {
+    // Not when it was stored: most of what is written is never read from memory.
+    prepareValue(core, entry.value);
+    entry.ready = true;
+  }
+  return entry.value;
+}
+
+/** Takes a private copy of what a caller or loader gave; `undefined` (and an event) if it cannot be stored. */
+export function takeSnapshot(core: Core, key: string, value: unknown): Snapshot | undefined {
+  try {
+    const snapshot = core.values.snapshot(value);
+    if (snapshot.bytes > core.limits.maxValueBytes) throw tooLarge(snapshot.bytes, core);
+    return core.limits.values === 'shared' ? { ...snapshot, value } : snapshot;
+  } catch (error) {
+    skipped(core, key, error);
+    return undefined;
+  }
+}
+
+/** The bytes for Redis; `undefined` (and an event) if they are over the limit or the serializer refuses. */
+export function encodeFor(
+  core: Core,
+  key: string,
+  snapshot: Snapshot,
+  policy: ResolvedPolicy,
+  facts: { version: string; createdAt: Milliseconds; freshFor: Milliseconds; source: string; markers: StoredMarker[] },
+): Buffer | undefined {
+  try {
+    const { payload, tagged, compressed } = core.codec.encode(snapshot);
+    if (payload.length > core.limits.maxValueBytes) throw tooLarge(payload.length, core);
+    const state = { expired: false, tagged, compressed, binary: snapshot.binary, remoteOnly: !inMemory(core, policy) };
+    return encodeEntry({ ...facts, ...state, staleFor: policy.grace, profile: core.codec.profile }, payload);
+  } catch (error) {
+    skipped(core, key, error);
+    return undefined;
+  }
+}
+
+/** Whether the memory tier may answer for values of this policy. Without Redis it is all there is. */
+export function inMemory(core: Core, policy: ResolvedPolicy): boolean {
+  return core.memory !== undefined && policy.memory && !(policy.strong && core.remote !== undefined);
+}
+
+/** Puts an entry into the memory tier. */
+export function toMemory(core: Core, key: string, entry: MemoryEntry): void {
+  if (entry.version !== undefined) {
+    entry.freshUntil = Math.min(entry.freshUntil, core.clock.now() + core.limits.memoryTtl);
+  }
+  core.memory?.set(key, entry);
+}
+
+export function stored(core: Core, key: string, ...tiers: TierName[]): void {
+  if (core.events.heard('store')) core.events.emit('store', { key, tiers });
+}
+
+export function report(core: Core, operation: string, error: unknown, key?: string): void {
+  core.counters.errors++;
+  core.events.emit('error', { operation, error, ...(key !== undefined && { key }) });
+}
+
+function skipped(core: Core, key: string, error: unknown): void {
+  core.counters.skipped++;
+  core.events.emit('skipped', { key, reason: error instanceof Error ? error.message : String(error) });
+}
+
+function tooLarge(bytes: number, core: Core): CacheEntryError {
+  return new CacheEntryError(
+    `The value has about ${bytes} bytes, more than maxValueBytes (${core.limits.maxValueBytes}).`,
+    'Cache less of it, raise maxValueBytes, or set compress.',
+  );
+}

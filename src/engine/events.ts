@@ -1,0 +1,74 @@
+import type { Milliseconds } from './duration.js';
+
+/** Which store answered. */
+export type TierName = 'memory' | 'redis';
+
+/** What the cache tells while it works: name of the event -> what listeners get. Keys are in their encoded form. */
+export interface CacheEvents {
+  /** A read was answered by a store. */
+  hit: { key: string; tier: TierName };
+  /** A read found nothing that could be served. */
+  miss: { key: string };
+  /** A load began to run. */
+  load: { key: string };
+  /** A load ended; `error` if it failed. */
+  loaded: { key: string; took: Milliseconds; error?: unknown };
+  /** A value was stored; `tiers` says where. */
+  store: { key: string; tiers: TierName[] };
+  /** A loaded value was not stored because the key or one of its tags was changed meanwhile. Its callers got it. */
+  refused: { key: string };
+  /** A stale value was served because the load failed or took too long. */
+  stale: { key: string; error: unknown };
+  /** Keys, tags or prefixes were invalidated in this process. */
+  evict: { target: 'keys' | 'tags' | 'prefix' | 'pattern' | 'all'; names: readonly string[]; kept: boolean };
+  /** A value was not stored: too large, or of a type that cannot be stored. The caller got it. */
+  skipped: { key: string; reason: string };
+  /** Something went wrong that no caller sees: Redis did not answer, bytes could not be read, a listener threw. */
+  error: { operation: string; error: unknown; key?: string };
+  /** The connection to Redis came (`true`) or went (`false`). */
+  connection: { ready: boolean };
+}
+
+export type CacheEventName = keyof CacheEvents;
+
+type Listener<Name extends CacheEventName> = (event: CacheEvents[Name]) => void;
+
+/** Listeners by event. Whether anybody listens is a property read, so that unheard events cost nothing. */
+export class EventHub {
+  private readonly listeners = new Map<CacheEventName, Set<Listener<never>>>();
+
+  on<Name extends CacheEventName>(event: Name, listener: Listener<Name>): () => void {
+    let set = this.listeners.get(event);
+    if (!set) {
+      set = new Set();
+      this.listeners.set(event, set);
+    }
+    set.add(listener);
+    return () => {
+      set.delete(listener);
+      if (set.size === 0) this.listeners.delete(event);
+    };
+  }
+
+  /** True when building the event's object is worth it. */
+  heard(event: CacheEventName): boolean {
+    return this.listeners.size > 0 && this.listeners.has(event);
+  }
+
+  emit<Name extends CacheEventName>(event: Name, data: CacheEvents[Name]): void {
+    const set = this.listeners.get(event);
+    if (!set) return;
+    for (const listener of [...set] as Listener<Name>[]) {
+      try {
+        listener(data);
+      } catch (error) {
+        // A listener must not change what a caller of the cache gets; a failing 'error' listener has nobody left to tell.
+        if (event !== 'error') this.emit('error', { operation: `listener of "${event}"`, error });
+      }
+    }
+  }
+
+  clear(): void {
+    this.listeners.clear();
+  }
+}

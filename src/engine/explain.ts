@@ -1,0 +1,110 @@
+import { type Core, report } from './core.js';
+import type { Milliseconds } from './duration.js';
+import { type Lookup, lookUp } from './lookup.js';
+
+/** Where a key is and what would happen to a read now. */
+export interface Explanation {
+  /** The key in its text form. */
+  key: string;
+  /** What a `get` would do now, in a sentence. */
+  verdict: string;
+  memory: TierState;
+  redis: TierState;
+  /** Reads, loads or writes of the key are under way in this process. */
+  inFlight: boolean;
+  /** An eviction of the key (or of one of its markers) waits for Redis to come back. */
+  undelivered: boolean;
+}
+
+export interface TierState {
+  /** `none`: the cache has no such tier. `hold`: somebody is about to store. `alien`: bytes this version cannot read. */
+  state: 'none' | 'absent' | 'fresh' | 'stale' | 'dead' | 'hold' | 'unreachable';
+  age?: Milliseconds;
+  /** Negative once it is over. */
+  expiresIn?: Milliseconds;
+  staleFor?: Milliseconds;
+  tags?: readonly string[];
+  /** What invalidated it: `tag sale`, `prefix product:`, `clear`. */
+  killedBy?: string;
+  /** Why a stale value is served. */
+  trouble?: string;
+}
+
+export async function explain(core: Core, key: string): Promise<Explanation> {
+  const memory = inMemory(core, key);
+  const redis = await inRedis(core, key);
+  const undelivered = core.remote?.refuses(key, core.prefixes.markersOf(key)) ?? false;
+  const inFlight = core.flights.has(key);
+  return { key, verdict: verdict(memory, redis, undelivered, inFlight), memory, redis, inFlight, undelivered };
+}
+
+function inMemory(core: Core, key: string): TierState {
+  if (!core.memory) return { state: 'none' };
+  const entry = core.memory.peek(key);
+  if (!entry) return { state: 'absent' };
+  const now = core.clock.now();
+  const judged = core.epochs.since(entry.epoch, entry.markers);
+  const killedBy = core.epochs.culprit(entry);
+  const fresh = judged === 'valid' && entry.freshUntil > now;
+  return {
+    state: fresh ? 'fresh' : judged === 'dead' || entry.staleUntil <= now ? 'dead' : 'stale',
+    age: now - entry.createdAt,
+    expiresIn: entry.expiresAt - now,
+    staleFor: Math.max(0, entry.staleUntil - now),
+    tags: tagsOf(entry.markers),
+    ...(judged !== 'valid' && killedBy !== undefined && { killedBy: describe(killedBy) }),
+    ...(entry.trouble !== undefined && { trouble: String(entry.trouble) }),
+  };
+}
+
+async function inRedis(core: Core, key: string): Promise<TierState> {
+  if (!core.remote) return { state: 'none' };
+  const flight = core.flights.start(key, core.prefixes.markersOf(key));
+  try {
+    return describeLookup(core, await lookUp(core, flight));
+  } catch (error) {
+    report(core, 'explain', error, key);
+    return { state: 'unreachable' };
+  } finally {
+    core.flights.end(flight);
+  }
+}
+
+function describeLookup(core: Core, lookup: Lookup): TierState {
+  if (!lookup.found) return { state: lookup.token === undefined ? 'absent' : 'hold' };
+  const { stored, culprit } = lookup.found;
+  const age = Math.max(0, core.clock.now() - stored.createdAt);
+  return {
+    state: lookup.fresh ? 'fresh' : lookup.stale ? 'stale' : 'dead',
+    age,
+    expiresIn: stored.freshFor - age,
+    staleFor: Math.max(0, stored.freshFor + stored.staleFor - age),
+    tags: tagsOf(stored.markers.map((marker) => marker.name)),
+    ...(culprit !== undefined && { killedBy: describe(culprit) }),
+  };
+}
+
+function verdict(memory: TierState, redis: TierState, undelivered: boolean, inFlight: boolean): string {
+  if (memory.state === 'fresh') return 'Served from memory.';
+  const again = inFlight ? ' It is being loaded or written.' : '';
+  if (undelivered) return `A miss: an eviction waits for Redis, which is not believed until then.${again}`;
+  if (redis.state === 'fresh') return 'Served from Redis.';
+  const killer = redis.killedBy ?? memory.killedBy;
+  if (killer) return `A miss: invalidated by ${killer}.${again}`;
+  if (redis.state === 'unreachable') return `A miss: Redis does not answer.${again}`;
+  if (redis.state === 'stale' || memory.state === 'stale') {
+    return `A miss: expired; the value stands in if the load fails.${again}`;
+  }
+  if (redis.state === 'hold') return 'A miss: somebody is about to store it.';
+  return memory.state === 'dead' || redis.state === 'dead' ? `A miss: expired.${again}` : `A miss: not there.${again}`;
+}
+
+export function tagsOf(markers: readonly string[]): string[] {
+  return markers.filter((name) => name.startsWith('t:')).map((name) => name.slice(2));
+}
+
+function describe(marker: string): string {
+  if (marker.startsWith('t:')) return `tag ${marker.slice(2)}`;
+  if (marker.startsWith('p:')) return `prefix ${marker.slice(2)}`;
+  return 'clear';
+}

@@ -1,0 +1,55 @@
+import { CacheOptionsError } from '../cache.errors.js';
+import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
+import { checkTags } from './policy.js';
+
+/** What a load is given. */
+export interface LoadContext<T = unknown> {
+  /** Aborted when the cache is closed: nobody waits for the value any more. */
+  readonly signal: AbortSignal;
+  /** The value that is about to be replaced, if there is one within its grace; read-only. */
+  readonly stale: T | undefined;
+  /** Gives this value another life than the options say, for example one the source told. */
+  setTtl(ttl: Duration): void;
+  /** Adds tags that only the result tells. */
+  setTags(tags: readonly string[]): void;
+  /** The result goes to the callers and is not stored. */
+  skip(): void;
+  /** Unique for this load: for logs and for requests to the source. */
+  readonly requestId: string;
+}
+
+/** The engine's side of a load context: collects what the load said. */
+export class LoadRecord implements LoadContext<unknown> {
+  ttl: Milliseconds | undefined;
+  tags: readonly string[] = [];
+  skipped = false;
+
+  constructor(
+    readonly signal: AbortSignal,
+    readonly requestId: string,
+    private readonly getStale: () => unknown,
+  ) {}
+
+  get stale(): unknown {
+    return this.getStale();
+  }
+
+  setTtl(ttl: Duration): void {
+    const parsed = parseDuration(ttl);
+    if (parsed === undefined || parsed === 0) {
+      const remedy = `${DURATION_REMEDY} To store nothing, call skip().`;
+      throw new CacheOptionsError([{ option: 'setTtl', value: ttl, remedy }], 'A load is wrong');
+    }
+    this.ttl = parsed;
+  }
+
+  setTags(tags: readonly string[]): void {
+    const problems: { option: string; value: unknown; remedy: string }[] = [];
+    this.tags = [...this.tags, ...checkTags(tags, problems)];
+    if (problems.length > 0) throw new CacheOptionsError(problems, 'A load is wrong');
+  }
+
+  skip(): void {
+    this.skipped = true;
+  }
+}

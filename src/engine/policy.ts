@@ -1,0 +1,127 @@
+import { CacheOptionsError, type OptionProblem } from '../cache.errors.js';
+import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
+
+/** How values of one kind are kept. Every field falls back to the cache's own option of the same name. */
+export interface CachePolicy {
+  /** How long a value is fresh. Default `'5m'`. `Infinity`: until it is evicted. */
+  ttl?: Duration;
+  /** How long after that it may still be served when a load fails or takes too long. Default `0`: never. */
+  grace?: Duration;
+  /** After a stale value was served: how long until the next load is tried. Default `'10s'`. */
+  graceBackoff?: Duration;
+  /** Shortens each ttl by a random part of up to this share (0 to 1), so that what was stored together does not expire together. Default `0.05`. */
+  jitter?: number;
+  /** After this time the callers of a load get a stale value or `LoadTimeoutError`; the load goes on and is stored. Default `'30s'`; `Infinity`: wait. */
+  hardTimeout?: Duration;
+  /** Whether `null` is stored like any value. Default `true`. */
+  cacheNull?: boolean;
+  /**
+   * `'eventual'` (default) may be answered from memory; `'strong'` always asks Redis and never shares a load begun by
+   * somebody else. In a cache without Redis the memory is all there is, and both mean the same.
+   */
+  consistency?: 'eventual' | 'strong';
+  /** Which tiers keep it. Default: all that the cache has. */
+  tiers?: readonly ('memory' | 'redis')[];
+  /**
+   * Prefixes longer than the first segment of a key that `evict({ prefix })` must invalidate in O(1): `'user:7:'`, or with
+   * `*` for one segment `'user:*:'`. Holds for all keys of the cache.
+   */
+  prefixes?: readonly string[];
+}
+
+/** What a single call may set. */
+export interface EntryOptions {
+  ttl?: Duration;
+  grace?: Duration;
+  /** Names by which `evict({ tags })` invalidates the value. */
+  tags?: readonly string[];
+  /** Name of one of the cache's policies. */
+  policy?: string;
+}
+
+export interface LoadOptions extends EntryOptions {
+  hardTimeout?: Duration;
+  cacheNull?: boolean;
+}
+
+/** A policy with every field filled and in milliseconds. */
+export interface ResolvedPolicy {
+  readonly ttl: Milliseconds;
+  readonly grace: Milliseconds;
+  readonly graceBackoff: Milliseconds;
+  readonly jitter: number;
+  readonly hardTimeout: Milliseconds;
+  readonly cacheNull: boolean;
+  readonly strong: boolean;
+  readonly memory: boolean;
+  readonly redis: boolean;
+  readonly tags: readonly string[];
+}
+
+const NO_TAGS: readonly string[] = [];
+
+/** The default and the named policies of one cache. */
+export class Policies {
+  constructor(
+    readonly base: ResolvedPolicy,
+    private readonly named: ReadonlyMap<string, ResolvedPolicy>,
+  ) {}
+
+  get(name: string): ResolvedPolicy {
+    const policy = this.named.get(name);
+    if (policy) return policy;
+    const known = [...this.named.keys()].map((known) => `'${known}'`).join(', ');
+    throw new CacheOptionsError(
+      [{ option: 'policy', value: name, remedy: known ? `Known policies: ${known}.` : 'No policy is configured.' }],
+      'A call to the cache is wrong',
+    );
+  }
+
+  has(name: string): boolean {
+    return this.named.has(name);
+  }
+
+  /** The policy of a call: the named or default one, with what the call says itself. */
+  of(options: LoadOptions | undefined): ResolvedPolicy {
+    if (options === undefined) return this.base;
+    const base = options.policy === undefined ? this.base : this.get(options.policy);
+    const problems: OptionProblem[] = [];
+    const time = (name: 'ttl' | 'grace' | 'hardTimeout', least: number): Milliseconds => {
+      const value = options[name];
+      if (value === undefined) return base[name];
+      const parsed = parseDuration(value);
+      if (parsed !== undefined && parsed >= least) return parsed;
+      problems.push({ option: name, value, remedy: DURATION_REMEDY });
+      return 0;
+    };
+    const policy: ResolvedPolicy = {
+      ttl: time('ttl', 1),
+      grace: time('grace', 0),
+      graceBackoff: base.graceBackoff,
+      jitter: base.jitter,
+      hardTimeout: time('hardTimeout', 1),
+      cacheNull: options.cacheNull ?? base.cacheNull,
+      strong: base.strong,
+      memory: base.memory,
+      redis: base.redis,
+      tags: checkTags(options.tags, problems),
+    };
+    if (problems.length > 0) throw new CacheOptionsError(problems, 'A call to the cache is wrong');
+    return policy;
+  }
+}
+
+/** Longest tag; its length stands in two bytes of the entry. */
+const MAX_TAG_LENGTH = 512;
+const MAX_TAGS = 200;
+
+export function checkTags(tags: readonly string[] | undefined, problems: OptionProblem[]): readonly string[] {
+  if (tags === undefined) return NO_TAGS;
+  const good = (tag: unknown): boolean => typeof tag === 'string' && tag.length > 0 && tag.length <= MAX_TAG_LENGTH;
+  if (!Array.isArray(tags) || !tags.every(good) || tags.length > MAX_TAGS) {
+    const remedy = `Use an array of at most ${MAX_TAGS} non-empty strings of at most ${MAX_TAG_LENGTH} characters.`;
+    problems.push({ option: 'tags', value: tags, remedy });
+    return NO_TAGS;
+  }
+  return tags.length > 1 ? [...new Set(tags as string[])] : tags;
+}

@@ -1,0 +1,40 @@
+import { ALL, prefixMarker, tagMarker } from './epochs.js';
+import { firstSegment } from './key.js';
+
+const NO_NAMES: readonly string[] = [];
+
+/** Which prefixes of a key have a marker: its first segment always, longer ones when declared. */
+export class Prefixes {
+  private readonly declared: readonly RegExp[];
+  private readonly exact: readonly RegExp[];
+
+  /** `declared`: texts ending in `:`, with `*` for one whole segment. */
+  constructor(declared: Iterable<string>) {
+    const sources = [...new Set(declared)].map((text) =>
+      text
+        .split('*')
+        .map((piece) => piece.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&'))
+        .join('[^:]*'),
+    ); // prettier-ignore
+    this.declared = sources.map((source) => new RegExp(`^${source}`));
+    this.exact = sources.map((source) => new RegExp(`^${source}$`));
+  }
+
+  /** Names of all markers an entry of this key and these tags depends on. */
+  markersOf(key: string, tags: readonly string[] = NO_NAMES): string[] {
+    const names = [ALL];
+    const first = firstSegment(key);
+    if (first !== undefined) names.push(prefixMarker(first));
+    for (const pattern of this.declared) {
+      const match = pattern.exec(key)?.[0];
+      if (match !== undefined && match !== first) names.push(prefixMarker(match));
+    }
+    for (const tag of tags) names.push(tagMarker(tag));
+    return names;
+  }
+
+  /** True if every key that begins with `prefix` has its marker, so that one change invalidates all of them. */
+  covers(prefix: string): boolean {
+    return prefix.indexOf(':') === prefix.length - 1 || this.exact.some((pattern) => pattern.test(prefix));
+  }
+}

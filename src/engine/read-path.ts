@@ -1,0 +1,167 @@
+import { type Core, inMemory, report, valueFor } from './core.js';
+import type { Flight } from './flights.js';
+import { type Loader, Loading, type Outcome, type Unstored } from './loading.js';
+import { type Lookup, lookUp, promote } from './lookup.js';
+import { MemoryEntry } from './memory-entry.js';
+import type { ResolvedPolicy } from './policy.js';
+
+const MISS: Promise<undefined> = Promise.resolve(undefined);
+
+/** One hit in memory out of this many is timed: looking at the clock costs as much as the hit. */
+const TIMED = 128;
+
+/** Memory, then Redis, then the load. */
+export class ReadPath {
+  private readonly loading: Loading;
+
+  constructor(private readonly core: Core) {
+    this.loading = new Loading(core);
+  }
+
+  /** What memory may answer now. Counts as a use of the entry. */
+  fromMemory(key: string): MemoryEntry | undefined {
+    const entry = this.core.memory?.get(key);
+    if (entry === undefined || entry.freshUntil <= this.core.clock.now()) return undefined;
+    return entry.epoch === this.core.epochs.current || this.stillValid(key, entry) ? entry : undefined;
+  }
+
+  /** The promise of a hit in memory, or nothing. The hot path: everything else may cost more. */
+  hit(key: string): Promise<unknown> | undefined {
+    const { counters, events } = this.core;
+    const timed = counters.memoryHits % TIMED === 0 ? performance.now() : 0;
+    const entry = this.fromMemory(key);
+    if (entry === undefined) return undefined;
+    counters.memoryHits++;
+    if (events.heard('hit')) events.emit('hit', { key, tier: 'memory' });
+    let { promise } = entry;
+    if (promise === undefined) {
+      promise = Promise.resolve(valueFor(this.core, entry));
+      if (!entry.copied) entry.promise = promise;
+    }
+    if (timed !== 0) counters.time('memoryHit', timed);
+    return promise;
+  }
+
+  get(key: string): Promise<unknown> {
+    const hit = this.hit(key);
+    if (hit !== undefined) return hit;
+    if (this.core.remote) return this.getRemote(key).then((found) => found && valueFor(this.core, found));
+    this.miss(key);
+    return MISS;
+  }
+
+  getOrLoad(key: string, load: Loader, policy: ResolvedPolicy): Promise<unknown> {
+    const { core } = this;
+    if (inMemory(core, policy)) {
+      const hit = this.hit(key);
+      if (hit !== undefined) return hit;
+    }
+    const leader = this.leader(key, policy);
+    if (leader !== undefined) return this.join(leader);
+    const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
+    const outcome = this.fly(flight, load, policy);
+    if (!isStrong(core, policy)) flight.shared = outcome;
+    return outcome.then(this.own);
+  }
+
+  /** The load that a call would share now. A strong read shares none: it might have begun before this call. */
+  leader(key: string, policy: ResolvedPolicy): Flight | undefined {
+    return isStrong(this.core, policy) ? undefined : this.core.flights.joinable(key);
+  }
+
+  /** Ends the signals of loads. */
+  close(): void {
+    this.loading.close();
+  }
+
+  /** The entry with its facts, from memory or Redis; `undefined` if nothing may be served. */
+  async getEntry(key: string): Promise<{ entry: MemoryEntry; tier: 'memory' | 'redis' } | undefined> {
+    const entry = this.fromMemory(key);
+    if (entry !== undefined) {
+      this.core.counters.memoryHits++;
+      if (this.core.events.heard('hit')) this.core.events.emit('hit', { key, tier: 'memory' });
+      return { entry, tier: 'memory' };
+    }
+    const found = this.core.remote ? await this.getRemote(key) : this.miss(key);
+    return found && { entry: found, tier: 'redis' };
+  }
+
+  private miss(key: string): undefined {
+    this.core.counters.misses++;
+    if (this.core.events.heard('miss')) this.core.events.emit('miss', { key });
+  }
+
+  private stillValid(key: string, entry: MemoryEntry): boolean {
+    const verdict = this.core.epochs.judge(entry);
+    if (verdict === 'dead') this.core.memory?.delete(key);
+    if (verdict === 'expired') entry.freshUntil = 0;
+    return verdict === 'valid';
+  }
+
+  /** A read that loads nothing. Redis in trouble is a miss. */
+  private async getRemote(key: string): Promise<MemoryEntry | undefined> {
+    const { core } = this;
+    const start = performance.now();
+    const flight = core.flights.start(key, core.prefixes.markersOf(key));
+    try {
+      const lookup = await this.look(flight);
+      if (!lookup?.fresh) return this.miss(key);
+      promote(core, flight, lookup, core.policies.base);
+      return this.remoteHit(key, lookup.fresh, start);
+    } finally {
+      core.flights.end(flight);
+    }
+  }
+
+  private remoteHit(key: string, entry: MemoryEntry, start: number): MemoryEntry {
+    this.core.counters.redisHits++;
+    this.core.counters.time('redisHit', start);
+    if (this.core.events.heard('hit')) this.core.events.emit('hit', { key, tier: 'redis' });
+    return entry;
+  }
+
+  /** `undefined`: Redis cannot be asked, or is not believed. */
+  private async look(flight: Flight): Promise<Lookup | undefined> {
+    const { core } = this;
+    if (core.remote?.refuses(flight.key, flight.markers)) return undefined;
+    try {
+      return await lookUp(core, flight);
+    } catch (error) {
+      report(core, 'read', error, flight.key);
+      return undefined;
+    }
+  }
+
+  private join(leader: Flight): Promise<unknown> {
+    leader.followers++;
+    this.core.counters.joined++;
+    this.miss(leader.key);
+    return leader.shared?.then(this.own) ?? MISS;
+  }
+
+  /** The value as one of its callers gets it. */
+  private readonly own = (outcome: unknown): unknown =>
+    outcome instanceof MemoryEntry ? valueFor(this.core, outcome) : (outcome as Unstored).raw;
+
+  private async fly(flight: Flight, load: Loader, policy: ResolvedPolicy): Promise<Outcome> {
+    const start = performance.now();
+    const { core } = this;
+    let lookup: Lookup | undefined;
+    if (core.remote && policy.redis) {
+      lookup = await this.look(flight);
+      if (lookup?.fresh) {
+        promote(core, flight, lookup, policy);
+        core.flights.end(flight);
+        return this.remoteHit(flight.key, lookup.fresh, start);
+      }
+    }
+    this.miss(flight.key);
+    const loaded = await this.loading.load(flight, load, policy, lookup);
+    core.counters.time('miss', start);
+    return loaded;
+  }
+}
+
+function isStrong(core: Core, policy: ResolvedPolicy): boolean {
+  return policy.strong && core.remote !== undefined;
+}

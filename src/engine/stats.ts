@@ -1,0 +1,94 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { RemoteStats } from '../tiers/tier.js';
+import type { Milliseconds } from './duration.js';
+
+/** Times of one kind of operation, in milliseconds. */
+export interface LatencyStats {
+  /** How many were timed. Hits in memory are timed one in 128. */
+  timed: number;
+  mean: Milliseconds;
+  p50: Milliseconds;
+  p99: Milliseconds;
+  max: Milliseconds;
+}
+
+/** What was measured: hits by tier, the rest by operation. */
+export type TimedOperation = 'memoryHit' | 'redisHit' | 'miss' | 'load' | 'set' | 'evict';
+
+export interface CacheStats {
+  /** Keys asked for by any read. */
+  requests: number;
+  hits: { memory: number; redis: number };
+  misses: number;
+  /** Requests answered from a tier, as a share of all (0 to 1); 0 before the first. */
+  hitRatio: number;
+  /** Requests that shared the load of another one. They count as misses. */
+  joined: number;
+  loads: number;
+  loadErrors: number;
+  /** Requests answered with a stale value. */
+  stale: number;
+  sets: number;
+  /** Invalidations asked for in this process. */
+  invalidations: number;
+  /** Values not stored because something newer came between. */
+  refused: number;
+  /** Values not stored because they were too large or of a type that cannot be stored. */
+  skipped: number;
+  /** Errors no caller saw (the `error` event). */
+  errors: number;
+  /** Loads and writes under way. */
+  flights: number;
+  memory: { entries: number; bytes: number; evictions: number; maxEntries: number; maxBytes: number };
+  /** `undefined` in a cache without Redis. */
+  redis: RemoteStats | undefined;
+  latency: Record<TimedOperation, LatencyStats>;
+}
+
+const operations: readonly TimedOperation[] = ['memoryHit', 'redisHit', 'miss', 'load', 'set', 'evict'];
+
+/** Counters and histograms of one cache. Plain public fields: the hot path adds to them. */
+export class Counters {
+  memoryHits = 0;
+  redisHits = 0;
+  misses = 0;
+  joined = 0;
+  loads = 0;
+  loadErrors = 0;
+  stale = 0;
+  sets = 0;
+  invalidations = 0;
+  refused = 0;
+  skipped = 0;
+  errors = 0;
+
+  private readonly histograms = Object.fromEntries(
+    // Nanoseconds, up to a minute.
+    operations.map((name) => [name, createHistogram({ lowest: 1, highest: 60_000_000_000, figures: 2 })]),
+  ) as Record<TimedOperation, RecordableHistogram>;
+
+  /** Records the time since `start`, a reading of `performance.now()`. */
+  time(operation: TimedOperation, start: number): void {
+    const nanoseconds = Math.round((performance.now() - start) * 1e6);
+    this.histograms[operation].record(Math.min(Math.max(nanoseconds, 1), 60_000_000_000));
+  }
+
+  latency(): Record<TimedOperation, LatencyStats> {
+    return Object.fromEntries(operations.map((name) => [name, summary(this.histograms[name])])) as Record<
+      TimedOperation,
+      LatencyStats
+    >;
+  }
+}
+
+function summary(histogram: RecordableHistogram): LatencyStats {
+  const timed = Number(histogram.count);
+  if (timed === 0) return { timed: 0, mean: 0, p50: 0, p99: 0, max: 0 };
+  return {
+    timed,
+    mean: histogram.mean / 1e6,
+    p50: histogram.percentile(50) / 1e6,
+    p99: histogram.percentile(99) / 1e6,
+    max: histogram.max / 1e6,
+  };
+}

@@ -1,0 +1,184 @@
+import { CacheEntryError } from '../cache.errors.js';
+import type { ValueTypes } from './value-types.js';
+
+/** A private copy of a value, taken so that nothing its maker does later can change what the cache holds. */
+export interface Snapshot {
+  readonly value: unknown;
+  /** Estimated bytes in memory. */
+  readonly bytes: number;
+  /** False if plain JSON says all of it: no Date, BigInt, Map, undefined, NaN, ... inside. */
+  readonly typed: boolean;
+  /** True if it contains binary data, which cannot be made read-only. */
+  readonly binary: boolean;
+}
+
+type Plain = Record<string, unknown>;
+
+/** Deeper than any sensible value; a cycle reaches it at once. */
+const MAX_DEPTH = 200;
+
+/** Copies values, and makes copies read-only. One instance per cache: it knows the registered types. */
+export class Values {
+  // What one walk finds out. Fields instead of an object per walk: this runs for every value that is stored.
+  private bytes = 0;
+  private typed = false;
+  private binary = false;
+
+  constructor(private readonly types: ValueTypes) {}
+
+  /** A copy with its figures. Throws `CacheEntryError` for what no store can keep: functions, streams, unknown classes. */
+  snapshot(value: unknown): Snapshot {
+    this.bytes = 64;
+    this.typed = false;
+    this.binary = false;
+    const copy = this.copyOf(value, 0);
+    return { value: copy, bytes: this.bytes, typed: this.typed, binary: this.binary };
+  }
+
+  /** A copy that its receiver may change. */
+  copy(value: unknown): unknown {
+    return this.copyOf(value, 0);
+  }
+
+  private copyOf(value: unknown, depth: number): unknown {
+    switch (typeof value) {
+      case 'string':
+        this.bytes += 16 + value.length;
+        return value;
+      case 'number':
+        this.bytes += 8;
+        if (!Number.isFinite(value) || Object.is(value, -0)) this.typed = true;
+        return value;
+      case 'boolean':
+        this.bytes += 8;
+        return value;
+      case 'object':
+        return value === null ? null : this.copyOfObject(value, depth);
+      case 'bigint':
+      case 'undefined':
+        this.bytes += 16;
+        this.typed = true;
+        return value;
+      default:
+        throw unstorable(`a ${typeof value}`);
+    }
+  }
+
+  private copyOfObject(value: object, depth: number): object {
+    if (depth > MAX_DEPTH) throw unstorable('an object that contains itself or is nested too deeply');
+    this.bytes += 32;
+    if (Array.isArray(value)) {
+      const copy: unknown[] = value.slice();
+      for (let i = 0; i < copy.length; i++) copy[i] = this.copyOf(copy[i], depth + 1);
+      return copy;
+    }
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null) return this.copyOfInstance(value, depth);
+    const copy: Plain = { ...(value as Plain) };
+    for (const name in copy) {
+      const inside = copy[name];
+      this.bytes += 8;
+      if (typeof inside === 'string') this.bytes += 16 + inside.length;
+      else if (typeof inside === 'object' && inside !== null) copy[name] = this.copyOfObject(inside, depth + 1);
+      else this.copyOf(inside, depth);
+    }
+    return copy;
+  }
+
+  private copyOfInstance(value: object, depth: number): object {
+    this.typed = true;
+    if (value instanceof Date) return new Date(value.getTime());
+    if (value instanceof Map) {
+      const copy = new Map<unknown, unknown>();
+      for (const [k, v] of value) copy.set(this.copyOf(k, depth + 1), this.copyOf(v, depth + 1));
+      return copy;
+    }
+    if (value instanceof Set) {
+      const copy = new Set<unknown>();
+      for (const item of value) copy.add(this.copyOf(item, depth + 1));
+      return copy;
+    }
+    if (Buffer.isBuffer(value)) {
+      this.countBinary(value);
+      return Buffer.from(value);
+    }
+    if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+      this.countBinary(value);
+      return (value as Uint8Array).slice();
+    }
+    const type = this.types.of(value);
+    if (!type) throw unstorable(`an instance of ${value.constructor?.name || 'an unnamed class'}`);
+    if (type.immutable) {
+      this.bytes += 64;
+      return value;
+    }
+    return type.decode(this.copyOf(type.encode(value), depth + 1)) as object;
+  }
+
+  private countBinary(value: ArrayBufferView): void {
+    this.binary = true;
+    this.bytes += value.byteLength;
+  }
+}
+
+/**
+ * Makes a private copy read-only, in depth: objects and arrays frozen, Date, Map and Set with methods that throw. Binary
+ * data cannot be protected (`Snapshot.binary`), instances of registered types are left to their class.
+ */
+export function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object') freeze(item);
+    return Object.freeze(value);
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) {
+    for (const name in value) {
+      const inside = value[name];
+      if (typeof inside === 'object') freeze(inside);
+    }
+    return Object.freeze(value);
+  }
+  if (value instanceof Map) {
+    for (const [k, v] of value) {
+      freeze(k);
+      freeze(v);
+    }
+    return Object.setPrototypeOf(value, readOnlyMap);
+  }
+  if (value instanceof Set) {
+    for (const item of value) freeze(item);
+    return Object.setPrototypeOf(value, readOnlySet);
+  }
+  if (value instanceof Date) return Object.setPrototypeOf(value, readOnlyDate);
+  return value;
+}
+
+/**
+ * A prototype whose changing methods throw. Without a `constructor` of its own, an object that has it still is, prints
+ * and compares like one of the class.
+ */
+function readOnly(prototype: object, changes: (name: string) => boolean): object {
+  const guarded: object = Object.create(prototype);
+  for (const name of Object.getOwnPropertyNames(prototype).filter(changes)) {
+    Object.defineProperty(guarded, name, {
+      value: () => {
+        throw new TypeError(
+          `Cannot call ${name}() on a cached value: it is shared by all callers. Copy it first, or set values: 'cloned'.`,
+        );
+      },
+    });
+  }
+  return Object.freeze(guarded);
+}
+
+const readOnlyDate = readOnly(Date.prototype, (name) => name.startsWith('set'));
+const readOnlyMap = readOnly(Map.prototype, (name) => ['set', 'delete', 'clear'].includes(name));
+const readOnlySet = readOnly(Set.prototype, (name) => ['add', 'delete', 'clear'].includes(name));
+
+function unstorable(what: string): CacheEntryError {
+  return new CacheEntryError(
+    `A cached value cannot contain ${what}.`,
+    'Return plain data, or register the class: CacheModule.forRoot({ types: [ThatClass] }).',
+  );
+}

@@ -1,0 +1,253 @@
+import type { MarkerChange, RemoteTier } from '../tiers/tier.js';
+import { type Core, holdFor, inMemory, markerLife, report, takeSnapshot } from './core.js';
+import type { MarkerValue } from './entry-format.js';
+import { decodeEntry } from './entry-format.js';
+import { ALL, prefixMarker, tagMarker } from './epochs.js';
+import type { CacheEvents } from './events.js';
+import type { Flight } from './flights.js';
+import type { EncodedKey } from './key.js';
+import { compilePattern, prefixPattern } from './pattern.js';
+import type { ResolvedPolicy } from './policy.js';
+import { newValue, put, readMarkers, storeInMemory } from './storing.js';
+import type { ParsedTarget } from './target.js';
+import type { Snapshot } from './value.js';
+import type { Version } from './version.js';
+
+/** The right to put: the version the key had before the write; none for a put that does not care. */
+interface PutPermit {
+  token: Version | undefined;
+  markers: ReadonlyMap<string, MarkerValue>;
+}
+
+/** Puts and invalidations: memory at once, then Redis; what Redis did not answer is delivered later. */
+export class WritePath {
+  constructor(private readonly core: Core) {}
+
+  /** Unconditional: the order in which Redis sees puts is the truth. */
+  async set(key: EncodedKey, value: unknown, policy: ResolvedPolicy): Promise<void> {
+    const { core } = this;
+    const start = performance.now();
+    core.counters.sets++;
+    if (value === undefined || (value === null && !policy.cacheNull)) return this.evictQuietly(key);
+    const flight = this.begin(key, policy);
+    try {
+      if (!(core.remote && policy.redis)) return this.store(flight, value, policy, undefined);
+      const permit = await this.read(flight, policy, false);
+      await this.store(flight, value, policy, permit);
+    } finally {
+      core.flights.end(flight);
+      core.counters.time('set', start);
+    }
+  }
+
+  /**
+   * Runs `change` and puts what it returns, unless something else came between. Its order with other writers is that of
+   * the token read before. After a `change` that failed the key is evicted: it may have taken effect all the same.
+   */
+  async write<T>(key: EncodedKey, change: () => Promise<T>, policy: ResolvedPolicy): Promise<T> {
+    const { core } = this;
+    core.counters.sets++;
+    const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
+    try {
+      const permit = core.remote && policy.redis ? await this.read(flight, policy, true) : undefined;
+      let value: T;
+      try {
+        value = await change();
+      } catch (error) {
+        await this.evictQuietly(key);
+        throw error;
+      }
+      const overtaken = core.flights.spoiled(flight);
+      this.touch(key, flight);
+      const known = !core.remote || !policy.redis || permit !== undefined;
+      if (value === undefined || (value === null && !policy.cacheNull) || overtaken || !known) {
+        await this.evictQuietly(key);
+      } else {
+        await this.store(flight, value, policy, permit);
+      }
+      return value;
+    } finally {
+      core.flights.end(flight);
+    }
+  }
+
+  async invalidate(target: ParsedTarget, change: MarkerChange): Promise<void> {
+    const { core } = this;
+    const start = performance.now();
+    core.counters.invalidations++;
+    try {
+      switch (target.kind) {
+        case 'keys':
+          return await this.evictKeys(target.keys, change);
+        case 'tags':
+          return await this.change('tags', target.tags, target.tags.map(tagMarker), change);
+        case 'prefix':
+          if (core.prefixes.covers(target.prefix)) {
+            return await this.change('prefix', [target.prefix], [prefixMarker(target.prefix)], change);
+          }
+          return await this.search('prefix', target.prefix, prefixPattern(target.prefix), change);
+        case 'pattern':
+          return await this.search('pattern', target.pattern, target.pattern, change);
+      }
+    } finally {
+      core.counters.time('evict', start);
+    }
+  }
+
+  /** Everything in this cache's namespace, in one step. */
+  async clear(): Promise<void> {
+    this.core.counters.invalidations++;
+    this.core.memory?.clear();
+    await this.change('all', [], [ALL], 'dead');
+  }
+
+  private async evictKeys(keys: readonly EncodedKey[], change: MarkerChange): Promise<void> {
+    const { core } = this;
+    if (keys.length === 0) return;
+    this.tell('keys', keys, change);
+    for (const key of keys) this.drop(key, change);
+    if (!core.remote) return;
+    try {
+      await (change === 'dead' ? core.remote.evict(keys) : core.remote.expire(keys));
+    } finally {
+      // Again: a read sent before the eviction may have brought the old value into memory meanwhile.
+      for (const key of keys) this.drop(key, change);
+    }
+  }
+
+  private async change(
+    kind: CacheEvents['evict']['target'],
+    names: readonly string[],
+    markers: readonly string[],
+    change: MarkerChange,
+  ): Promise<void> {
+    this.tell(kind, names, change);
+    const { epochs, remote } = this.core;
+    for (const marker of markers) epochs.change(marker, change);
+    if (!remote) return;
+    try {
+      await remote.change(markers, change);
+    } finally {
+      for (const marker of markers) epochs.change(marker, change);
+    }
+  }
+
+  /** What has no marker is looked for, in memory and in Redis. Holds are found too, so loads under way are refused. */
+  private async search(kind: 'prefix' | 'pattern', name: string, pattern: string, change: MarkerChange): Promise<void> {
+    const { core } = this;
+    const matches = compilePattern(pattern);
+    const dropMatching = (): void => {
+      core.flights.flagWhere(matches);
+      for (const key of [...(core.memory?.keys() ?? [])]) if (matches(key)) this.drop(key, change);
+    };
+    this.tell(kind, [name], change);
+    dropMatching();
+    if (!core.remote) return;
+    try {
+      for await (const keys of core.remote.scan(pattern)) {
+        await (change === 'dead' ? core.remote.evict(keys) : core.remote.expire(keys));
+      }
+    } catch (error) {
+      // Which keys it would have found is unknown: everything must go, as soon as Redis is back.
+      await this.change('all', [], [ALL], change).catch(() => undefined);
+      throw error;
+    } finally {
+      dropMatching();
+    }
+  }
+
+  private begin(key: EncodedKey, policy: ResolvedPolicy): Flight {
+    this.core.flights.flag(key);
+    return this.core.flights.start(key, this.core.prefixes.markersOf(key, policy.tags));
+  }
+
+  /** Markers, and with `token` the version under the key, before a put. `undefined`: Redis does not answer. */
+  private async read(flight: Flight, policy: ResolvedPolicy, token: boolean): Promise<PutPermit | undefined> {
+    const { core } = this;
+    const remote = core.remote as RemoteTier;
+    try {
+      if (!token) return { token: undefined, markers: await readMarkers(core, flight.markers, policy) };
+      const version = core.versions.next();
+      const { found, markers } = await remote.prepare(
+        flight.key,
+        version,
+        holdFor(policy),
+        flight.markers,
+        markerLife(policy),
+      );
+      return {
+        token: found === null ? version : decodeEntry(found).version,
+        markers: new Map(flight.markers.map((name, i) => [name, markers[i] ?? ''])),
+      };
+    } catch (error) {
+      report(core, 'put', error, flight.key);
+      return undefined;
+    }
+  }
+
+  /** Stores a put's value where it can. A value that cannot be stored must not leave the old one behind. */
+  private async store(
+    flight: Flight,
+    raw: unknown,
+    policy: ResolvedPolicy,
+    permit: PutPermit | undefined,
+  ): Promise<void> {
+    const { core } = this;
+    const { key } = flight;
+    const snapshot = takeSnapshot(core, key, raw);
+    if (!snapshot) return this.evictQuietly(key);
+    const source = permit?.token === undefined ? 'set' : 'write';
+    const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source }, permit !== undefined);
+    // A later put or eviction of the key was called while the markers were read: it is the last word, also in Redis.
+    if (flight.flagged) return;
+    if (!core.remote || !policy.redis) {
+      if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(key);
+      return;
+    }
+    if (permit === undefined) return this.storeWhileAway(flight, policy, snapshot);
+    try {
+      const done = await put(core, flight, value, policy, permit);
+      if (done === 'unstorable') return await this.evictQuietly(key);
+      this.touch(key, flight);
+      if (done === 'refused' || !inMemory(core, policy)) core.memory?.delete(key);
+    } catch (error) {
+      report(core, 'put', error, key);
+      await this.storeWhileAway(flight, policy, snapshot);
+    }
+  }
+
+  /** Memory serves the new value; Redis gets an eviction when it is back, so that no older value can return. */
+  private async storeWhileAway(flight: Flight, policy: ResolvedPolicy, snapshot: Snapshot): Promise<void> {
+    const { core } = this;
+    await core.remote?.evict([flight.key]).catch((error: unknown) => report(core, 'put', error, flight.key));
+    const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source: 'set' }, false);
+    if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(flight.key);
+  }
+
+  /** For callers who did not ask for an eviction: Redis gets it later if it is away now. */
+  private async evictQuietly(key: EncodedKey): Promise<void> {
+    await this.evictKeys([key], 'dead').catch((error: unknown) => report(this.core, 'evict', error, key));
+  }
+
+  /** Takes a key out of memory, or makes it stale there, and flags what is under way for it. */
+  private drop(key: EncodedKey, change: MarkerChange): void {
+    const { flights, memory } = this.core;
+    flights.flag(key);
+    if (change === 'dead') {
+      memory?.delete(key);
+      return;
+    }
+    const entry = memory?.peek(key);
+    if (entry) entry.freshUntil = 0;
+  }
+
+  /** Flags everything under way for a key but its own flight: what they read is older than what was just written. */
+  private touch(key: EncodedKey, flight: Flight): void {
+    this.core.flights.flag(key, flight);
+  }
+
+  private tell(target: CacheEvents['evict']['target'], names: readonly string[], change: MarkerChange): void {
+    const { events } = this.core;
+    if (events.heard('evict')) events.emit('evict', { target, names, kept: change === 'expired' });
+  }
+}

@@ -1,0 +1,66 @@
+import type { Clock } from '../../engine/clock.js';
+import { FOREVER, type Milliseconds } from '../../engine/duration.js';
+import type { RateLimitResult, SharedAtomics } from '../tier.js';
+
+interface Slot {
+  /** A counter's value, or how often a window was entered. */
+  count: number;
+  /** Who holds the lease. */
+  token: string;
+  until: Milliseconds;
+}
+
+/** Expired slots are thrown away when so many new ones have been made. */
+const SWEEP_EVERY = 1_000;
+
+/** Counters, leases and rate limits of a cache without Redis: of this process only. */
+export class MemoryAtomics implements SharedAtomics {
+  private readonly slots = new Map<string, Slot>();
+  private made = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  async increment(key: string, by: number, ttl: Milliseconds | undefined): Promise<number> {
+    const slot = this.live(`n:${key}`) ?? this.make(`n:${key}`, ttl ?? FOREVER);
+    slot.count += by;
+    return slot.count;
+  }
+
+  async acquire(key: string, token: string, ttl: Milliseconds): Promise<boolean> {
+    if (this.live(`l:${key}`)) return false;
+    this.make(`l:${key}`, ttl).token = token;
+    return true;
+  }
+
+  async release(key: string, token: string): Promise<boolean> {
+    return this.live(`l:${key}`)?.token === token && this.slots.delete(`l:${key}`);
+  }
+
+  async rateLimit(key: string, limit: number, window: Milliseconds): Promise<RateLimitResult> {
+    const slot = this.live(`r:${key}`) ?? this.make(`r:${key}`, window);
+    const allowed = slot.count < limit;
+    if (allowed) slot.count++;
+    return { allowed, remaining: limit - slot.count, resetIn: slot.until - this.clock.now() };
+  }
+
+  async forget(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.slots.delete(`n:${key}`);
+  }
+
+  private live(name: string): Slot | undefined {
+    const slot = this.slots.get(name);
+    return slot && slot.until > this.clock.now() ? slot : undefined;
+  }
+
+  private make(name: string, ttl: Milliseconds): Slot {
+    if (++this.made % SWEEP_EVERY === 0) this.sweep();
+    const slot = { count: 0, token: '', until: this.clock.now() + ttl };
+    this.slots.set(name, slot);
+    return slot;
+  }
+
+  private sweep(): void {
+    const now = this.clock.now();
+    for (const [name, slot] of this.slots) if (slot.until <= now) this.slots.delete(name);
+  }
+}

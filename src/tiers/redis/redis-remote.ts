@@ -1,0 +1,281 @@
+import type { Clock } from '../../engine/clock.js';
+import type { Milliseconds } from '../../engine/duration.js';
+import type { MarkerValue } from '../../engine/entry-format.js';
+import { type Version, VersionSource } from '../../engine/version.js';
+import type {
+  MarkerChange,
+  RemotePreparation,
+  RemoteRead,
+  RemoteStats,
+  RemoteTier,
+  RemoteTierContext,
+} from '../tier.js';
+import { Batch } from './batch.js';
+import type { RedisConnection } from './connection.js';
+import { RedisNames } from './names.js';
+import { CHANGE, EXPIRE, FILL, HOLD, MARK, PUT } from './scripts.js';
+import { Undelivered } from './undelivered.js';
+
+/** Most keys in one command: more would keep others waiting. */
+const MAX_KEYS = 128;
+/** Most bytes of values in one command. */
+const MAX_BYTES = 256 * 1024;
+const MAX_UNDELIVERED = 10_000;
+const SCAN_COUNT = 500;
+
+interface Store {
+  name: string;
+  token: string;
+  bytes: Buffer;
+  life: Milliseconds;
+}
+
+interface Place {
+  name: string;
+  version: string;
+  life: Milliseconds;
+}
+
+/** The Redis tier of one namespace. Calls of one tick travel together, writes before reads. */
+export class RedisRemote implements RemoteTier {
+  private readonly names: RedisNames;
+  private readonly versions = new VersionSource();
+  private readonly undelivered = new Undelivered(MAX_UNDELIVERED);
+  private readonly batches: { flush(): void }[] = [];
+  private scheduled = false;
+  private delivering = false;
+  private wasReady = false;
+  private readonly forget: () => void;
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly clock: Clock,
+    namespace: string,
+    private readonly context: RemoteTierContext,
+    private readonly released: () => Promise<void>,
+  ) {
+    this.names = new RedisNames(namespace);
+    this.wasReady = connection.ready;
+    this.forget = connection.listen({
+      // First on a new connection: whatever is sent after it sees its effect.
+      ready: () => {
+        this.wasReady = true;
+        void this.deliver();
+        context.onConnection(true);
+      },
+      lost: () => {
+        if (this.wasReady) context.onConnection(false);
+        this.wasReady = false;
+      },
+      failed: (error) => context.onError('connection', error),
+    });
+  }
+
+  // In the order in which they are sent at the end of a tick.
+  private readonly unlinks = this.batch<string, 1>(async (names) => {
+    await this.connection.send('UNLINK', names);
+    return names.map(() => 1);
+  }, MAX_KEYS);
+  private readonly puts = this.batch<Store, boolean>((stores) => this.sendStores(PUT, stores), MAX_BYTES, sizeOf);
+  private readonly fills = this.batch<Store, boolean>((stores) => this.sendStores(FILL, stores), MAX_BYTES, sizeOf);
+  private readonly marks = this.batch<Place, Buffer>((places) => this.sendPlaces(MARK, places), MAX_KEYS);
+  private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendPlaces(HOLD, places), MAX_KEYS);
+  private readonly reads = this.batch<string, Buffer | null>(
+    async (names) => (await this.connection.send('MGET', names)) as (Buffer | null)[],
+    MAX_KEYS,
+  );
+  /** Markers asked for in this tick: many keys have the same ones. */
+  private readonly markReads = new Map<string, Promise<MarkerValue | null>>();
+  private readonly markMakes = new Map<string, Promise<MarkerValue>>();
+
+  async read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead> {
+    const entry = key === undefined ? null : this.reads.add(this.names.entry(key));
+    const current = markers.map((name) =>
+      this.shared(this.markReads, name, async () => toText(await this.reads.add(this.names.marker(name)))),
+    );
+    return { entry: await entry, markers: await Promise.all(current) };
+  }
+
+  async prepare(
+    key: string | undefined,
+    version: Version,
+    holdFor: Milliseconds,
+    markers: readonly string[],
+    markerLife: Milliseconds,
+  ): Promise<RemotePreparation> {
+    const current = markers.map((name) =>
+      this.shared(this.markMakes, name, async () => {
+        const value = this.versions.next() + this.versions.next();
+        return toText(await this.marks.add({ name: this.names.marker(name), version: value, life: markerLife })) ?? '';
+      }),
+    );
+    const found = key === undefined ? null : this.holds.add({ name: this.names.entry(key), version, life: holdFor });
+    return { found: await found, markers: await Promise.all(current) };
+  }
+
+  fill(key: string, token: Version, bytes: Buffer, life: Milliseconds): Promise<boolean> {
+    return this.fills.add({ name: this.names.entry(key), token, bytes, life });
+  }
+
+  async put(key: string, token: Version | undefined, bytes: Buffer, life: Milliseconds): Promise<boolean> {
+    return this.puts.add({ name: this.names.entry(key), token: token ?? '', bytes, life });
+  }
+
+  async evict(keys: readonly string[]): Promise<void> {
+    await this.deliverOrKeep('keys', keys, 'dead');
+  }
+
+  async expire(keys: readonly string[]): Promise<void> {
+    await this.deliverOrKeep('keys', keys, 'expired');
+  }
+
+  async change(markers: readonly string[], change: MarkerChange): Promise<void> {
+    await this.deliverOrKeep('markers', markers, change);
+  }
+
+  async *scan(pattern: string): AsyncIterable<string[]> {
+    const { keyPrefix } = this.connection;
+    const match = this.names.entryPattern(pattern, keyPrefix);
+    let cursor = '0';
+    do {
+      const answer = await this.connection.send('SCAN', [cursor, 'MATCH', match, 'COUNT', SCAN_COUNT]);
+      const [next, found] = answer as [Buffer, Buffer[]];
+      cursor = next.toString();
+      if (found.length > 0) yield found.map((name) => this.names.keyOf(name.toString(), keyPrefix));
+    } while (cursor !== '0');
+  }
+
+  refuses(key: string, markers: readonly string[]): boolean {
+    return this.undelivered.refuses(key, markers);
+  }
+
+  stats(): RemoteStats {
+    const { answered, failed, notSent, ready } = this.connection;
+    return { ready, commands: { answered, failed, notSent }, undelivered: this.undelivered.size };
+  }
+
+  async close(): Promise<void> {
+    this.forget();
+    await this.released();
+  }
+
+  private async deliverOrKeep(kind: 'keys' | 'markers', names: readonly string[], change: MarkerChange): Promise<void> {
+    try {
+      await this.sendChange(kind, names, change);
+    } catch (error) {
+      if (kind === 'keys') this.undelivered.addKeys(names, change);
+      else this.undelivered.addMarkers(names, change);
+      this.retryLater();
+      throw error;
+    }
+  }
+
+  private async sendChange(kind: 'keys' | 'markers', names: readonly string[], change: MarkerChange): Promise<void> {
+    if (kind === 'markers') {
+      const values = names.map(() => this.versions.next() + this.versions.next());
+      await this.connection.run(
+        CHANGE,
+        names.map((name) => this.names.marker(name)),
+        [change, ...values],
+      ); // prettier-ignore
+    } else if (change === 'dead') {
+      await Promise.all(names.map((name) => this.unlinks.add(this.names.entry(name))));
+    } else {
+      await this.connection.run(
+        EXPIRE,
+        names.map((name) => this.names.entry(name)),
+        names.map(() => this.versions.next()),
+      ); // prettier-ignore
+    }
+  }
+
+  /** Sends what was not delivered. One run at a time; tries again later while something is left. */
+  private async deliver(): Promise<void> {
+    if (this.delivering || this.undelivered.size === 0) return;
+    this.delivering = true;
+    try {
+      await Promise.all(
+        this.undelivered.groups().map(async ({ kind, change, names }) => {
+          await this.sendChange(kind, names, change);
+          this.undelivered.delivered(kind, change, names);
+        }),
+      );
+    } catch (error) {
+      this.context.onError('redelivery', error);
+    } finally {
+      this.delivering = false;
+      this.retryLater();
+    }
+  }
+
+  private retrying = false;
+
+  /** A lost connection calls back by itself; a slow one has to be asked again. */
+  private retryLater(): void {
+    if (this.retrying || this.undelivered.size === 0) return;
+    this.retrying = true;
+    this.clock.after(500, () => {
+      this.retrying = false;
+      if (this.connection.connected) void this.deliver();
+      else this.retryLater();
+    });
+  }
+
+  private async sendStores(script: typeof PUT, stores: Store[]): Promise<boolean[]> {
+    const args = stores.flatMap(({ token, bytes, life }) => [token, bytes, life]);
+    const answers = await this.connection.run(
+      script,
+      stores.map((store) => store.name),
+      args,
+    ); // prettier-ignore
+    return (answers as number[]).map((answer) => answer === 1);
+  }
+
+  private async sendPlaces<Answer>(script: typeof HOLD, places: Place[]): Promise<Answer[]> {
+    const args = places.flatMap(({ version, life }) => [version, life]);
+    return (await this.connection.run(
+      script,
+      places.map((place) => place.name),
+      args,
+    )) as Answer[]; // prettier-ignore
+  }
+
+  private batch<Request, Answer>(
+    send: (requests: Request[]) => Promise<Answer[]>,
+    limit: number,
+    weigh: (request: Request) => number = () => 1,
+  ): Batch<Request, Answer> {
+    const batch = new Batch(send, limit, weigh, () => this.schedule());
+    this.batches.push(batch);
+    return batch;
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    // After all microtasks: callers that were woken by the same answer ask together.
+    process.nextTick(() => {
+      this.scheduled = false;
+      this.markReads.clear();
+      this.markMakes.clear();
+      for (const batch of this.batches) batch.flush();
+    });
+  }
+
+  private shared<T>(asked: Map<string, Promise<T>>, name: string, ask: () => Promise<T>): Promise<T> {
+    let answer = asked.get(name);
+    if (!answer) {
+      answer = ask();
+      asked.set(name, answer);
+    }
+    return answer;
+  }
+}
+
+function toText(bytes: Buffer | null): string | null {
+  return bytes === null ? null : bytes.toString('latin1');
+}
+
+function sizeOf(store: Store): number {
+  return store.bytes.length + 256;
+}

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { EXPIRED_STATE, STATE_OFFSET } from '../../engine/entry-format.js';
+import { VERSION_LENGTH } from '../../engine/version.js';
+
+/** A Lua script and its name on the server. */
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+function script(source: string): Script {
+  return { source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+/** The version of whatever is under a key; `false` for a key of another type. */
+const versionOf = `
+local function versionOf(key)
+  local found = redis.pcall('GETRANGE', key, 0, ${VERSION_LENGTH - 1})
+  return type(found) == 'string' and found
+end`;
+
+// Each script takes several keys, so that all calls of one tick cost one command. The keys are independent of each other:
+// an order among them, or all-or-nothing, is neither needed nor promised.
+
+/**
+ * HOLD: places a hold where nothing is, and answers for each key what was there (`false`: the hold is there now).
+ * Guarantees that a load begins with a version that only a change of the key can remove.
+ * KEYS: keys. ARGV: for each key version and life in ms.
+ */
+export const HOLD = script(`
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local found = redis.pcall('SET', key, ARGV[2 * i - 1], 'NX', 'GET', 'PX', ARGV[2 * i])
+  -- A foreign type under our key: answered as bytes that are no entry, with a version that nothing can match.
+  answers[i] = type(found) == 'table' and 'foreign' or found
+end
+return answers`);
+
+/**
+ * MARK: reads markers, makes those that are missing, and lets all live on. A marker that is gone makes its entries stale,
+ * so its life is prolonged by every load that relies on it (\`GT\`: never shortened).
+ * KEYS: markers. ARGV: for each marker value and life in ms.
+ */
+export const MARK = script(`
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local found = redis.pcall('SET', key, ARGV[2 * i - 1], 'NX', 'GET', 'PX', ARGV[2 * i])
+  if type(found) == 'table' then
+    -- Not one of ours: replaced, which makes entries stale, never valid.
+    redis.call('UNLINK', key)
+    found = redis.call('SET', key, ARGV[2 * i - 1], 'PX', ARGV[2 * i]) and nil
+  end
+  if found then redis.call('PEXPIRE', key, ARGV[2 * i], 'GT') end
+  answers[i] = found or ARGV[2 * i - 1]
+end
+return answers`);
+
+/**
+ * FILL: stores the result of a load only where the key still has the version the load began with. Absent is no version,
+ * so an eviction, an expiry or a lost write refuses the fill.
+ * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers 1 (stored) or 0 for each.
+ */
+export const FILL = script(`${versionOf}
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local same = versionOf(key) == ARGV[3 * i - 2]
+  if same then redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) end
+  answers[i] = same and 1 or 0
+end
+return answers`);
+
+/**
+ * PUT: like FILL, but where the version is another one the key is removed: of two racing writes the last row stays, or
+ * none. An empty token puts in any case.
+ * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers 1 (stored) or 0 (removed) for each.
+ */
+export const PUT = script(`${versionOf}
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local token = ARGV[3 * i - 2]
+  local same = token == '' or versionOf(key) == token
+  if same then redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) else redis.call('UNLINK', key) end
+  answers[i] = same and 1 or 0
+end
+return answers`);
+
+/**
+ * EXPIRE: values get a new version and the mark "expired", so loads under way are refused and the value serves only as
+ * stale; holds are removed. Their life in Redis goes on.
+ * KEYS: keys. ARGV: for each key the new version.
+ */
+export const EXPIRE = script(`
+for i, key in ipairs(KEYS) do
+  local length = redis.pcall('STRLEN', key)
+  if type(length) == 'number' and length > ${VERSION_LENGTH} then
+    redis.call('SETRANGE', key, 0, ARGV[i])
+    redis.call('SETRANGE', key, ${STATE_OFFSET}, '${EXPIRED_STATE}')
+  else
+    redis.call('UNLINK', key)
+  end
+end
+return 1`);
+
+/**
+ * CHANGE: gives markers a new version: 'dead' both halves, 'expired' the second one. A marker that is not there needs
+ * nothing: its entries are stale already, and a load makes a new one.
+ * KEYS: markers. ARGV: 'dead' or 'expired', then for each marker a new value.
+ */
+export const CHANGE = script(`
+for i, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then
+    if ARGV[1] == 'dead' then
+      redis.call('SET', key, ARGV[i + 1], 'KEEPTTL')
+    else
+      redis.call('SETRANGE', key, ${VERSION_LENGTH}, string.sub(ARGV[i + 1], ${VERSION_LENGTH + 1}))
+    end
+  end
+end
+return 1`);
+
+/** INCREMENT: adds, with a life for a counter that is new. KEYS: counter. ARGV: by, ttl in ms (0: none). */
+export const INCREMENT = script(`
+local value = redis.call('INCRBYFLOAT', KEYS[1], ARGV[1])
+if ARGV[2] ~= '0' and redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return value`);
+
+/** RELEASE: removes a lease only if it still is the caller's. KEYS: lease. ARGV: token. */
+export const RELEASE = script(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`);
+
+/**
+ * LIMIT: counts entries of a window that begins with the first one (fixed window). A refused one is not counted.
+ * KEYS: window. ARGV: limit, window in ms. Answers allowed, count, ms until the window ends.
+ */
+export const LIMIT = script(`
+local count = tonumber(redis.call('GET', KEYS[1]) or '0')
+local left = redis.call('PTTL', KEYS[1])
+if count < tonumber(ARGV[1]) then
+  count = redis.call('INCR', KEYS[1])
+  if left < 0 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    left = tonumber(ARGV[2])
+  end
+  return { 1, count, left }
+end
+return { 0, count, left }`);

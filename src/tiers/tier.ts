@@ -1,0 +1,144 @@
+import type { Clock } from '../engine/clock.js';
+import type { Milliseconds } from '../engine/duration.js';
+import type { MarkerValue } from '../engine/entry-format.js';
+import type { Version } from '../engine/version.js';
+
+/** What an entry must tell a memory store. */
+export interface Sized {
+  /** Estimated bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * The first tier: inside the process, synchronous, bounded. It keeps and drops entries; whether one may still be served
+ * is the engine's business.
+ */
+export interface MemoryStore<Entry extends Sized> {
+  /** Counts as a use for the eviction policy. */
+  get(key: string): Entry | undefined;
+  /** Like `get`, but no use. */
+  peek(key: string): Entry | undefined;
+  /** May evict others, or refuse an entry that alone is over the bound (then an older one of this key is gone too). */
+  set(key: string, entry: Entry): void;
+  delete(key: string): boolean;
+  clear(): void;
+  keys(): Iterable<string>;
+  readonly size: number;
+  /** Sum of the entries' estimates; 0 if the store has no bound on bytes. */
+  readonly bytes: number;
+  /** How many entries left because there was no room. */
+  readonly evictions: number;
+}
+
+/** What a read brings: the bytes under the key, and the markers in the order asked for. `null`: not there. */
+export interface RemoteRead {
+  entry: Buffer | null;
+  markers: (MarkerValue | null)[];
+}
+
+/** What a load needs before it begins. */
+export interface RemotePreparation {
+  /** What already is under the key (a hold or value of somebody else); `null`: our hold is there now. */
+  found: Buffer | null;
+  markers: MarkerValue[];
+}
+
+export type MarkerChange = 'dead' | 'expired';
+
+/**
+ * The second tier: shared by processes, asynchronous, may be away. Every method settles within the tier's deadline and
+ * rejects with `CacheUnavailableError` when the tier cannot be asked. It compares versions and knows nothing else about
+ * the bytes. See docs/coherence.md for why it has these operations.
+ */
+export interface RemoteTier {
+  /** Reads of one tick travel together. Without a key: markers only. */
+  read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead>;
+  /**
+   * Places the hold `version` if there is nothing under the key (`key === undefined`: markers only) and reads the markers,
+   * making those that do not exist. They live for at least `markerLife`.
+   */
+  prepare(
+    key: string | undefined,
+    version: Version,
+    holdFor: Milliseconds,
+    markers: readonly string[],
+    markerLife: Milliseconds,
+  ): Promise<RemotePreparation>;
+  /** Stores if the key still has the version `token`; answers whether it did. Otherwise changes nothing. */
+  fill(key: string, token: Version, bytes: Buffer, life: Milliseconds): Promise<boolean>;
+  /**
+   * Stores, or with a `token` only if the key still has it; else removes what is there. An unanswered put is delivered
+   * later as an eviction.
+   */
+  put(key: string, token: Version | undefined, bytes: Buffer, life: Milliseconds): Promise<boolean>;
+  /** Removes keys. When it rejects, it is delivered as soon as the tier can be reached again. */
+  evict(keys: readonly string[]): Promise<void>;
+  /** Gives values a new version and marks them expired; holds are removed. Delivered later like `evict`. */
+  expire(keys: readonly string[]): Promise<void>;
+  /** Gives markers a new version. Delivered later like `evict`. */
+  change(markers: readonly string[], change: MarkerChange): Promise<void>;
+  /** Keys that match a pattern with `*` and `?`, in batches, without blocking the server. */
+  scan(pattern: string): AsyncIterable<string[]>;
+
+  /** True while a change of this key or one of these markers is not delivered: what the tier says about them is not believed. */
+  refuses(key: string, markers: readonly string[]): boolean;
+
+  stats(): RemoteStats;
+  close(): Promise<void>;
+}
+
+export interface RemoteStats {
+  /** Whether commands are sent at the moment. */
+  ready: boolean;
+  /** Commands that were answered, failed, or were not sent because the connection was down or the breaker open. */
+  commands: { answered: number; failed: number; notSent: number };
+  /** Changes that wait for redelivery. */
+  undelivered: number;
+}
+
+/** How an engine gets its remote tier: one connection serves several caches, each in its own namespace. */
+export interface RemoteTierFactory {
+  open(namespace: string, clock: Clock, context: RemoteTierContext): OpenedTier;
+}
+
+/** A remote tier in one namespace. */
+export interface OpenedTier {
+  readonly remote: RemoteTier;
+  readonly atomics: SharedAtomics;
+  /** Waits for the first connection, within a deadline; whether it is there. Rejects only if the tier is `required`. */
+  start(): Promise<boolean>;
+}
+
+export interface RemoteTierContext {
+  /** Something happened that no caller sees. */
+  onError(operation: string, error: unknown): void;
+  onConnection(ready: boolean): void;
+}
+
+/** A lock that ends by itself. */
+export interface Lease {
+  /** Aborted when the lease is lost or released: what it protects must stop. */
+  readonly signal: AbortSignal;
+  /** Gives it back; true if it still was ours. */
+  release(): Promise<boolean>;
+}
+
+export interface RateLimitResult {
+  allowed: boolean;
+  /** How many more are allowed now. */
+  remaining: number;
+  /** Milliseconds until the window is empty again. */
+  resetIn: Milliseconds;
+}
+
+/** Counters, leases and rate limits: each call is one atomic step. Not cached values: `get` does not see them. */
+export interface SharedAtomics {
+  /** Adds and answers the new value. `ttl` counts from the call that made the counter. */
+  increment(key: string, by: number, ttl: Milliseconds | undefined): Promise<number>;
+  /** Takes the lock for `ttl` under `token` if it is free. */
+  acquire(key: string, token: string, ttl: Milliseconds): Promise<boolean>;
+  release(key: string, token: string): Promise<boolean>;
+  rateLimit(key: string, limit: number, window: Milliseconds): Promise<RateLimitResult>;
+  /** Forgets counters of these names. */
+  forget(keys: readonly string[]): Promise<void>;
+}
