@@ -1,0 +1,76 @@
+import type { CacheModuleOptions, CacheOptions } from './cache.options.js';
+import type { ResolvedCache } from './cache.resolve.js';
+import { Cache } from './engine/cache.js';
+import { type Clock, SystemClock } from './engine/clock.js';
+import { Codec } from './engine/codec.js';
+import { Background } from './engine/core.js';
+import { Epochs } from './engine/epochs.js';
+import { EventHub } from './engine/events.js';
+import { Flights } from './engine/flights.js';
+import type { MemoryEntry } from './engine/memory-entry.js';
+import { Prefixes } from './engine/prefixes.js';
+import { Counters } from './engine/stats.js';
+import { Values } from './engine/value.js';
+import { ValueTypes } from './engine/value-types.js';
+import { VersionSource } from './engine/version.js';
+import { LruStore } from './tiers/memory/lru-store.js';
+import { MemoryAtomics } from './tiers/memory/memory-atomics.js';
+import type { OpenedTier } from './tiers/tier.js';
+
+/** A cache ready for use, and how its remote tier is started. */
+export interface BuiltCache {
+  cache: Cache;
+  /** Waits for Redis, within a deadline; whether it is there. `undefined` in a cache without Redis. */
+  start: OpenedTier['start'] | undefined;
+}
+
+/** What all caches of an app share. */
+export interface SharedParts {
+  clock: Clock;
+  random: () => number;
+  redis: CacheModuleOptions['redis'];
+}
+
+export function sharedParts({ clock, random, redis }: CacheModuleOptions): SharedParts {
+  return { clock: clock ?? new SystemClock(), random: random ?? Math.random, redis };
+}
+
+/** Puts the parts of a cache together. */
+export function buildCache(resolved: ResolvedCache, options: CacheOptions, shared: SharedParts): BuiltCache {
+  const { clock, random, redis } = shared;
+  const { memory, limits, serializer, schema, compressFrom } = resolved;
+  const types = new ValueTypes(options.types);
+  const events = new EventHub();
+  const counters = new Counters();
+  const epochs = new Epochs();
+  const opened = redis?.open(resolved.namespace, clock, {
+    onError: (operation, error) => {
+      counters.errors++;
+      events.emit('error', { operation, error });
+    },
+    onConnection: (ready) => events.emit('connection', { ready }),
+  });
+  const cache = new Cache(
+    resolved.name,
+    {
+      clock,
+      random,
+      memory: memory && new LruStore<MemoryEntry>(memory),
+      remote: opened?.remote,
+      epochs,
+      flights: new Flights(epochs),
+      prefixes: new Prefixes(resolved.prefixes),
+      policies: resolved.policies,
+      values: new Values(types),
+      codec: new Codec({ serializer, schema, compressFrom, maxBytes: limits.maxValueBytes }, types),
+      versions: new VersionSource(),
+      events,
+      counters,
+      limits,
+      background: new Background(),
+    },
+    opened?.atomics ?? new MemoryAtomics(clock),
+    { maxEntries: memory?.maxEntries ?? 0, maxBytes: memory?.maxBytes ?? 0 },
+  );
+  return { cache, start: opened?.start };
+}

@@ -1,0 +1,82 @@
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { CacheOptionsError } from './cache.errors.js';
+import { CacheExplorer } from './cache.explorer.js';
+import type { BuiltCache } from './cache.factory.js';
+import { CacheLogger } from './cache.logger.js';
+import { CacheRegistry } from './cache.registry.js';
+import type { Milliseconds } from './engine/duration.js';
+
+/** The caches of the app before they are started, in the order in which they were made. */
+export class CacheSet {
+  readonly built: BuiltCache[] = [];
+  private readonly logger = new CacheLogger();
+
+  constructor(
+    readonly registry: CacheRegistry,
+    readonly shutdownTimeout: Milliseconds,
+  ) {}
+
+  add(built: BuiltCache): void {
+    this.registry.add(built.cache);
+    this.built.push(built);
+    this.logger.watch(built.cache);
+  }
+
+  /** Waits for Redis (one connection serves all caches), within its deadline. */
+  async start(): Promise<void> {
+    const there = await Promise.all(this.built.map(({ start }) => start?.()));
+    if (there.includes(false)) this.logger.notThere();
+  }
+}
+
+/** The one place that starts and stops things. Start: check, bind, connect. Stop: undecorate, finish stores, disconnect. */
+@Injectable()
+export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
+  private stopped: Promise<void> | undefined;
+
+  constructor(
+    @Inject(CacheSet) private readonly caches: CacheSet,
+    @Inject(CacheExplorer) private readonly explorer: CacheExplorer,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    try {
+      this.assertOnce();
+      this.explorer.check();
+      this.explorer.bindAll();
+      await this.caches.start();
+    } catch (error) {
+      // Nest does not call the shutdown hooks of an app that did not start: nothing may stay connected.
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Not earlier: until here requests are drained, and they want the cache. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  private stop(): Promise<void> {
+    this.stopped ??= this.close();
+    return this.stopped;
+  }
+
+  private async close(): Promise<void> {
+    this.caches.registry.closed = true;
+    this.explorer.unbindAll();
+    await Promise.all(this.caches.built.map(({ cache }) => cache.close(this.caches.shutdownTimeout)));
+  }
+
+  private assertOnce(): void {
+    const roots = [...this.modules.values()].filter((module) => module.hasProvider(CacheLifecycle)).length;
+    if (roots === 1) return;
+    const remedy = 'Call it once, in the root module. Further caches: CacheModule.register({ name }).';
+    throw new CacheOptionsError(
+      [{ option: 'CacheModule.forRoot', value: `called ${roots} times`, remedy }],
+      'CacheModule is imported more than once',
+    );
+  }
+}

@@ -1,0 +1,48 @@
+import { CacheOptionsError } from './cache.errors.js';
+import { DEFAULT_CACHE } from './cache.resolve.js';
+import type { Cache } from './engine/cache.js';
+
+/** The caches of one app by name: what decorators talk to. */
+export class CacheRegistry {
+  private readonly caches = new Map<string, Cache>();
+  /** What decorators prepared for a class of this app. */
+  private readonly prepared = new WeakMap<Function, unknown[]>();
+  /** After shutdown decorated methods run as if they were not decorated. */
+  closed = false;
+
+  add(cache: Cache): void {
+    if (this.caches.has(cache.name)) {
+      const remedy = 'Call CacheModule.register() for it once, in one module; its cache can be injected everywhere.';
+      throw new CacheOptionsError([{ option: 'name', value: cache.name, remedy }], 'A cache is registered twice');
+    }
+    this.caches.set(cache.name, cache);
+  }
+
+  get(name: string = DEFAULT_CACHE): Cache {
+    const cache = this.caches.get(name);
+    if (cache) return cache;
+    throw new CacheOptionsError([{ option: 'cache', value: name, remedy: this.remedy() }], 'There is no such cache');
+  }
+
+  has(name: string): boolean {
+    return this.caches.has(name);
+  }
+
+  all(): Iterable<Cache> {
+    return this.caches.values();
+  }
+
+  /** The slots of a class, one for each decorated method: filled at its first call. */
+  slotsOf(type: Function): unknown[] {
+    let slots = this.prepared.get(type);
+    if (!slots) {
+      slots = [];
+      this.prepared.set(type, slots);
+    }
+    return slots;
+  }
+
+  remedy(): string {
+    return `Known caches: ${[...this.caches.keys()].join(', ')}. Add one with CacheModule.register({ name }).`;
+  }
+}

@@ -1,0 +1,26 @@
+import { CacheEvict, type CacheEvictOptions } from './cache-evict.decorator.js';
+import { CachePut, type CachePutOptions } from './cache-put.decorator.js';
+import { Cacheable, type CacheableOptions } from './cacheable.decorator.js';
+import type { DecoratorFor, Method, ResultOf } from './types.js';
+
+type OneOrMore<T> = T | readonly T[];
+
+/** Options of `@Caching`. */
+export interface CachingOptions<M extends Method> {
+  cacheable?: OneOrMore<CacheableOptions<Parameters<M>, ResultOf<M>>>;
+  put?: OneOrMore<CachePutOptions<Parameters<M>, ResultOf<M>>>;
+  evict?: OneOrMore<CacheEvictOptions<Parameters<M>>>;
+}
+
+/** Several cache decorators on one method. From the inside: `cacheable`, then `put`, then `evict`. */
+export function Caching<M extends Method>(options: CachingOptions<M>): DecoratorFor<M> {
+  return (prototype, name, descriptor) => {
+    for (const one of list(options.cacheable)) Cacheable<M>(one)(prototype, name, descriptor);
+    for (const one of list(options.put)) CachePut<M>(one)(prototype, name, descriptor);
+    for (const one of list(options.evict)) CacheEvict<M>(one)(prototype, name, descriptor);
+  };
+}
+
+function list<T>(options: OneOrMore<T> | undefined): readonly T[] {
+  return options === undefined ? [] : Array.isArray(options) ? (options as readonly T[]) : [options as T];
+}

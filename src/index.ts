@@ -1,0 +1,37 @@
+// The public API. Nothing reachable from here imports an optional peer (ioredis, msgpackr), not even as a type: a test of
+// the built package proves it.
+
+export {
+  CacheEntryError,
+  CacheError,
+  type CacheErrorCode,
+  CacheKeyError,
+  CacheOptionsError,
+  CacheTargetError,
+  CacheUnavailableError,
+  LoadTimeoutError,
+  type OptionProblem,
+} from './cache.errors.js';
+export { CacheModule, type CacheModuleAsyncOptions, type CacheOptionsFactory } from './cache.module.js';
+export type { CacheModuleOptions, CacheOptions, MemoryOptions, NamedCacheOptions } from './cache.options.js';
+export { type CacheEntry, CacheService, type ManyValues } from './cache.service.js';
+export { getCacheToken } from './cache.tokens.js';
+export { CacheConfig, type CacheConfigOptions } from './decorators/cache-config.decorator.js';
+export { CacheEvict, type CacheEvictOptions } from './decorators/cache-evict.decorator.js';
+export { CachePut, type CachePutOptions } from './decorators/cache-put.decorator.js';
+export { Cacheable, type CacheableOptions } from './decorators/cacheable.decorator.js';
+export { CacheableMany, type CacheableManyOptions } from './decorators/cacheable-many.decorator.js';
+export { Caching, type CachingOptions } from './decorators/caching.decorator.js';
+export { InjectCache } from './decorators/inject-cache.decorator.js';
+export type { Clock } from './engine/clock.js';
+export type { Duration, Milliseconds } from './engine/duration.js';
+export type { CacheEventName, CacheEvents, TierName } from './engine/events.js';
+export type { Explanation, TierState } from './engine/explain.js';
+export type { CacheKey } from './engine/key.js';
+export type { LoadContext } from './engine/load-context.js';
+export type { CachePolicy, EntryOptions, LoadOptions } from './engine/policy.js';
+export { jsonSerializer, type Serializer } from './engine/serializer.js';
+export type { CacheStats, LatencyStats, TimedOperation } from './engine/stats.js';
+export type { CacheTarget } from './engine/target.js';
+export type { ValueType, ValueTypeOption } from './engine/value-types.js';
+export type { Lease, RateLimitResult, RemoteStats, RemoteTierFactory } from './tiers/tier.js';
