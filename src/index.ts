@@ -16,13 +16,14 @@ export { CacheModule, type CacheModuleAsyncOptions, type CacheOptionsFactory } f
 export type { CacheModuleOptions, CacheOptions, MemoryOptions, NamedCacheOptions } from './cache.options.js';
 export { type CacheEntry, CacheService, type ManyValues } from './cache.service.js';
 export { getCacheToken } from './cache.tokens.js';
-export { CacheConfig, type CacheConfigOptions } from './decorators/cache-config.decorator.js';
+export { CacheConfig } from './decorators/cache-config.decorator.js';
 export { CacheEvict, type CacheEvictOptions } from './decorators/cache-evict.decorator.js';
 export { CachePut, type CachePutOptions } from './decorators/cache-put.decorator.js';
 export { Cacheable, type CacheableOptions } from './decorators/cacheable.decorator.js';
 export { CacheableMany, type CacheableManyOptions } from './decorators/cacheable-many.decorator.js';
 export { Caching, type CachingOptions } from './decorators/caching.decorator.js';
 export { InjectCache } from './decorators/inject-cache.decorator.js';
+export type { CacheConfigOptions } from './decorators/types.js';
 export type { Clock } from './engine/clock.js';
 export type { Duration, Milliseconds } from './engine/duration.js';
 export type { CacheEventName, CacheEvents, TierName } from './engine/events.js';

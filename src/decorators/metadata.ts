@@ -1,4 +1,4 @@
-import type { CacheConfigOptions } from './cache-config.decorator.js';
+import type { CacheConfigOptions } from './types.js';
 
 /** A decorated method, for the checks at boot and `explain`-like tools. */
 export interface DecoratedMethod {

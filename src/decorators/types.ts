@@ -28,6 +28,16 @@ export interface StoringOptions<Args extends readonly unknown[]>
   tags?: TagsOption<Args>;
 }
 
+/** Defaults for the decorated methods of a class. What a method says itself counts. */
+export interface CacheConfigOptions extends Omit<LoadOptions, 'tags'> {
+  /** The named cache to use. Default: that of `CacheModule.forRoot`. */
+  cache?: string;
+  /** Put before all keys of the class, as first segment: `'product'` makes `['product', ...key]`. */
+  keyPrefix?: string;
+  /** Given to everything the class stores, beside the method's own tags. */
+  tags?: readonly string[];
+}
+
 /** When a key function does not accept the method's arguments, the decorator asks for an argument that says so. */
 type Fits<Args extends readonly unknown[], M extends Method> = ((...args: Args) => void) extends (
   ...args: Parameters<M>
