@@ -1,0 +1,42 @@
+/** What the environment says. Read once, checked here, so that a mistake shows at the start and not at the first request. */
+export interface Settings {
+  databaseUrl: string;
+  /** Without it the cache is in memory only. */
+  redisUrl: string | undefined;
+  /** Prefix of everything this app keeps in Redis. */
+  namespace: string;
+  /** False with STRATA_CACHE=off: the same app, every call goes to the database. */
+  cache: boolean;
+  /** How many entries the memory tier holds; Redis holds all. */
+  memoryEntries: number;
+  port: number;
+}
+
+/** The token to inject {@link Settings} by. */
+export const SETTINGS = Symbol('settings');
+
+export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const problems: string[] = [];
+  const whole = (name: string, fallback: number, least: number, most: number): number => {
+    const value = env[name] === undefined ? fallback : Number(env[name]);
+    if (!Number.isInteger(value) || value < least || value > most) {
+      problems.push(`${name} is "${env[name]}": it must be a whole number from ${least} to ${most}`);
+    }
+    return value;
+  };
+  const databaseUrl = env.DATABASE_URL ?? '';
+  if (databaseUrl === '')
+    problems.push('DATABASE_URL is missing: set it to postgresql://user:password@host:port/database');
+  const cache = env.STRATA_CACHE ?? 'on';
+  if (cache !== 'on' && cache !== 'off') problems.push(`STRATA_CACHE is "${cache}": it must be on or off`);
+  const settings: Settings = {
+    databaseUrl,
+    redisUrl: env.REDIS_URL || undefined,
+    namespace: env.CACHE_NAMESPACE || 'storefront',
+    cache: cache === 'on',
+    memoryEntries: whole('MEMORY_ENTRIES', 2_000, 1, 1_000_000),
+    port: whole('PORT', 3_000, 0, 65_535),
+  };
+  if (problems.length > 0) throw new Error(`The storefront cannot start:\n  - ${problems.join('\n  - ')}`);
+  return settings;
+}

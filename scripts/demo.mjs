@@ -1,0 +1,97 @@
+// npm run demo [-- options]: the example shop under load, without and with the cache. See USAGE.
+import { parseArgs } from 'node:util';
+import { applyMigrations } from '../prisma/apply-migrations.mjs';
+import { judge } from './demo/judge.mjs';
+import { measure } from './demo/measure.mjs';
+import { Progress } from './demo/progress.mjs';
+import { serve } from './demo/serve.mjs';
+import { build } from './demo/storefront.mjs';
+import { figures, table } from './demo/table.mjs';
+import { startServices } from './services/index.mjs';
+
+const USAGE = `Usage: npm run demo -- [options]
+
+  --seconds <n>      how long the shop is driven with the cache, 2 to 3600 (default 8);
+                     half of that comes on top without the cache
+  --concurrency <n>  shoppers at the same time, 1 to 200 (default 16)
+  --json             print the figures as JSON instead of the table
+  --serve            do not drive the shop: keep it up, to be tried with curl
+
+Exits 0 only if the checks below the table hold, else 1.
+`;
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '8' },
+      concurrency: { type: 'string', default: '16' },
+      json: { type: 'boolean', default: false },
+      serve: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const whole = (name, least, most) => {
+    const value = Number(values[name]);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new TypeError(`--${name} is "${values[name]}": it must be a whole number from ${least} to ${most}`);
+  };
+  return { ...values, seconds: whole('seconds', 2, 3_600), concurrency: whole('concurrency', 1, 200) };
+}
+
+/** What was started, the last first. Stopping twice does no harm: Ctrl-C may come at any time. */
+const running = [];
+const stopAll = async () => {
+  for (const stop of running.splice(0).reverse()) await stop();
+};
+
+async function main({ seconds, concurrency, json, serve: stay }) {
+  const progress = new Progress();
+  const onStart = (stop) => running.push(stop);
+  await build((line) => progress.say(line));
+  progress.say('Starting PostgreSQL and Redis');
+  const services = await startServices({ log: (line) => progress.say(`  ${line}`) });
+  onStart(services.stop);
+  await applyMigrations(services.databaseUrl);
+  if (stay) return serve({ services, onStart });
+
+  const measurement = await measure({ services, seconds, concurrency, progress, onStart });
+  const checks = judge(measurement);
+  if (json) console.log(JSON.stringify({ ...figures(measurement), checks }, null, 2));
+  else {
+    console.log(`\n${table(measurement)}\n`);
+    for (const { ok, name, detail } of checks) console.log(`${ok ? 'ok    ' : 'FAILED'} ${name}: ${detail}`);
+  }
+  return checks.every((check) => check.ok) ? 0 : 1;
+}
+
+let parsed;
+try {
+  parsed = options();
+} catch (error) {
+  console.error(`${error.message}\n\n${USAGE}`);
+  process.exit(2);
+}
+if (parsed.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async () => {
+    interrupted = true;
+    process.stderr.write('\nStopping ...\n');
+    await stopAll();
+    process.exit(parsed.serve ? 0 : 130);
+  });
+}
+
+try {
+  process.exitCode = await main(parsed);
+} catch (error) {
+  // After Ctrl-C everything fails that is still under way: nobody needs to read that.
+  if (!interrupted) console.error(`\n${error.stack}`);
+  process.exitCode = 1;
+} finally {
+  if (!interrupted) await stopAll();
+}

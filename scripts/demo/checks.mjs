@@ -1,0 +1,132 @@
+// Compares what the API answers with what stands in the database, read by SQL of our own.
+import { isDeepStrictEqual } from 'node:util';
+import pg from 'pg';
+import { inParallel } from './driver.mjs';
+
+/** @typedef {import('./traffic.mjs').ShopRequest} ShopRequest */
+/** @typedef {{ compared: number, fromCache: number, different: string[] }} Comparison */
+
+/** Must be those of examples/storefront/src: page size, most results of a search, length of the order history. */
+const PAGE_SIZE = 20;
+const MOST_RESULTS = 20;
+const HISTORY = 20;
+
+const instant = (column) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const amount = (expression) => `trim_scale(${expression})::text`;
+
+/** Rows as the API writes them. */
+const PRODUCT = `json_build_object('id', p.id, 'title', p.title, 'genre', p.genre, 'director', p.director,
+  'rating', ${amount('p.rating')}, 'votes', p.votes, 'price', ${amount('p.price')},
+  'releaseDate', to_char(p.release_date, 'YYYY-MM-DD"T00:00:00.000Z"'), 'updatedAt', ${instant('p.updated_at')})`;
+
+const PROFILE = `json_build_object('customerId', customer_id, 'displayName', display_name,
+  'favouriteGenre', favourite_genre, 'newsletter', newsletter, 'updatedAt', ${instant('updated_at')})`;
+
+const ORDER = `json_build_object('id', o.id, 'customerId', o.customer_id, 'total', ${amount('o.total')},
+  'placedAt', ${instant('o.placed_at')}, 'lines', (
+    SELECT json_agg(json_build_object('productId', l.product_id, 'quantity', l.quantity, 'unitPrice', ${amount('l.unit_price')})
+                    ORDER BY l.product_id)
+    FROM order_lines l WHERE l.order_id = o.id))`;
+
+const CART = `json_build_object('customerId', $1::int,
+  'lines', coalesce(json_agg(json_build_object('product', ${PRODUCT}, 'quantity', l.quantity,
+                    'amount', ${amount('p.price * l.quantity')}) ORDER BY l.product_id), '[]'),
+  'total', ${amount('coalesce(sum(p.price * l.quantity), 0)')})`;
+
+const list = (rows, orderBy) =>
+  `SELECT coalesce(json_agg(row), '[]') AS value FROM (${rows} ORDER BY ${orderBy}) AS list`;
+
+const lastPart = (path) => path.slice(path.lastIndexOf('/') + 1);
+const parameter = (path, name) => new URL(path, 'http://shop').searchParams.get(name);
+
+/**
+ * How each kind is read again: the path that shows it, and the SQL that must give the same. The sessions are left out:
+ * their answer (how long it still lasts, the last sign-in) is not in the database as such.
+ * @type {Record<string, (request: ShopRequest) => { path: string, sql: string, values: unknown[] }>}
+ */
+const readAgain = {
+  product: ({ path }) => ({
+    path,
+    sql: `SELECT ${PRODUCT} AS value FROM products p WHERE p.id = $1`,
+    values: [lastPart(path)],
+  }),
+  genre: ({ path }) => ({
+    path,
+    sql: list(
+      `SELECT ${PRODUCT} AS row FROM products p WHERE p.genre = $1`,
+      `p.votes DESC, p.id LIMIT ${PAGE_SIZE} OFFSET ($2::int - 1) * ${PAGE_SIZE}`,
+    ),
+    values: [parameter(path, 'genre'), parameter(path, 'page')],
+  }),
+  search: ({ path }) => ({
+    path,
+    sql: list(
+      `SELECT ${PRODUCT} AS row FROM products p WHERE strpos(lower(p.title), $1) > 0 OR strpos(lower(p.director), $1) > 0`,
+      `p.votes DESC, p.id LIMIT ${MOST_RESULTS}`,
+    ),
+    values: [parameter(path, 'q')],
+  }),
+  cart: ({ customer }) => ({
+    path: '/cart',
+    sql: `SELECT ${CART} AS value FROM cart_lines l JOIN products p ON p.id = l.product_id WHERE l.customer_id = $1`,
+    values: [customer],
+  }),
+  profile: ({ customer }) => ({
+    path: '/profile',
+    sql: `SELECT ${PROFILE} AS value FROM profiles WHERE customer_id = $1`,
+    values: [customer],
+  }),
+  orders: ({ customer }) => ({
+    path: '/orders',
+    sql: list(
+      `SELECT ${ORDER} AS row FROM orders o WHERE o.customer_id = $1`,
+      `o.placed_at DESC, o.id LIMIT ${HISTORY}`,
+    ),
+    values: [customer],
+  }),
+  order: ({ path }) => ({
+    path,
+    sql: `SELECT ${ORDER} AS value FROM orders o WHERE o.id = $1`,
+    values: [lastPart(path)],
+  }),
+};
+
+/**
+ * Reads everything again that a run has read or changed. To be called when nothing is under way any more.
+ * @param {import('./driver.mjs').Driver} driver
+ * @param {string} databaseUrl
+ * @param {Iterable<ShopRequest>} touched
+ * @returns {Promise<Comparison>}
+ */
+export async function compareWithDatabase(driver, databaseUrl, touched) {
+  const reads = new Map();
+  for (const request of touched) {
+    const read = readAgain[request.kind]?.(request);
+    if (read) reads.set(`${request.customer ?? ''} ${read.path}`, { ...read, customer: request.customer });
+  }
+  const result = { compared: 0, fromCache: 0, different: [] };
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 8 });
+  try {
+    await inParallel(8, reads.values(), async ({ path, sql, values, customer }) => {
+      const answer = await driver.send({ kind: 'check', method: 'GET', path, customer });
+      const { rows } = await pool.query(sql, values);
+      result.compared++;
+      if (answer.place === 'memory' || answer.place === 'redis') result.fromCache++;
+      const value = answer.status === 200 ? JSON.parse(answer.text) : `status ${answer.status}`;
+      if (isDeepStrictEqual(value, rows[0]?.value)) return;
+      result.different.push(`${path}: ${difference(value, rows[0]?.value)}`);
+    });
+  } finally {
+    await pool.end();
+  }
+  return result;
+}
+
+/** The place where two values begin to differ. Both sides write their fields in the same order. */
+function difference(api, database) {
+  const [said, stored] = [api, database].map((value) => JSON.stringify(value) ?? 'nothing');
+  let at = 0;
+  while (at < said.length && said[at] === stored[at]) at++;
+  const around = (text) => text.slice(Math.max(0, at - 60), at + 40);
+  return `the API says ...${around(said)}..., the database ...${around(stored)}...`;
+}

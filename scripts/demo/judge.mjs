@@ -1,0 +1,38 @@
+// What must hold for the demo to succeed.
+
+/** Least share of reads that the cache must answer, and of database reads that it must save. */
+const TARGET = 0.9;
+
+const percent = (share) => `${(share * 100).toFixed(1)} %`;
+const lines = (texts) =>
+  texts
+    .slice(0, 5)
+    .map((text) => `\n    ${text}`)
+    .join('');
+
+/**
+ * @param {import('./measure.mjs').Measurement} measurement
+ * @returns {{ name: string, ok: boolean, detail: string }[]}
+ */
+export function judge({ uncached, warmUp, cached, same, comparison }) {
+  const reports = [uncached.report, warmUp.report, cached.report];
+  const requests = reports.reduce((sum, report) => sum + report.requests, 0);
+  const failed = reports.reduce((sum, report) => sum + report.failed, 0);
+  const { compared, fromCache, different } = comparison;
+  const { hitRatio } = cached.stats.cache;
+  const saved = 1 - same.cached.reads / same.uncached.reads;
+  return [
+    {
+      name: 'No request failed',
+      ok: failed === 0,
+      detail: `${failed} of ${requests}${lines(reports.flatMap((report) => report.failures))}`,
+    },
+    {
+      name: 'Values are those of the database',
+      ok: different.length === 0 && fromCache > 0,
+      detail: `${different.length} of ${compared} differ, ${fromCache} came from the cache${lines(different)}`,
+    },
+    { name: 'Hit ratio over 90 %', ok: hitRatio > TARGET, detail: percent(hitRatio) },
+    { name: 'Over 90 % fewer database reads', ok: saved > TARGET, detail: `${percent(saved)} fewer` },
+  ];
+}
