@@ -63,8 +63,8 @@ export class Cache extends CacheService {
     return (await this.reading.getEntry(encodeKey(key))) !== undefined;
   }
 
-  async set<T>(key: CacheKey, value: T, options?: EntryOptions): Promise<void> {
-    await this.writing.set(encodeKey(key), value, this.core.policies.of(options));
+  set<T>(key: CacheKey, value: T, options?: EntryOptions): Promise<void> {
+    return guard(() => this.writing.set(encodeKey(key), value, this.core.policies.of(options)));
   }
 
   async write<T>(key: CacheKey, change: () => Promise<T>, options?: EntryOptions): Promise<T> {

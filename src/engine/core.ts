@@ -4,7 +4,7 @@ import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
 import type { Milliseconds } from './duration.js';
 import { FOREVER } from './duration.js';
-import { encodeEntry, type StoredMarker } from './entry-format.js';
+import { type EntryHeader, encodeEntry } from './entry-format.js';
 import type { Epochs } from './epochs.js';
 import type { EventHub, TierName } from './events.js';
 import type { Flights } from './flights.js';
@@ -12,7 +12,7 @@ import type { MemoryEntry } from './memory-entry.js';
 import type { Policies, ResolvedPolicy } from './policy.js';
 import type { Prefixes } from './prefixes.js';
 import type { Counters } from './stats.js';
-import { freeze, type Snapshot, type Values } from './value.js';
+import { freeze, measure, type Snapshot, type Values } from './value.js';
 import type { VersionSource } from './version.js';
 
 /** How values are handed out; see `CacheOptions.values`. */
@@ -98,6 +98,7 @@ export function isCopied(core: Core, binary: boolean): boolean {
 
 /** The value of an entry as one reader gets it. */
 export function valueFor(core: Core, entry: MemoryEntry): unknown {
+  if (entry.alone) return entry.value;
   if (entry.copied) return prepareValue(core, core.values.copy(entry.value));
   if (!entry.ready) {
     // Not when it was stored: most of what is written is never read from memory.
@@ -110,7 +111,7 @@ export function valueFor(core: Core, entry: MemoryEntry): unknown {
 /** Takes a private copy of what a caller or loader gave; `undefined` (and an event) if it cannot be stored. */
 export function takeSnapshot(core: Core, key: string, value: unknown): Snapshot | undefined {
   try {
-    const snapshot = core.values.snapshot(value);
+    const snapshot = core.limits.values === 'shared' && !core.remote ? measure(value) : core.values.snapshot(value);
     if (snapshot.bytes > core.limits.maxValueBytes) throw tooLarge(snapshot.bytes, core);
     return core.limits.values === 'shared' ? { ...snapshot, value } : snapshot;
   } catch (error) {
@@ -125,13 +126,29 @@ export function encodeFor(
   key: string,
   snapshot: Snapshot,
   policy: ResolvedPolicy,
-  facts: { version: string; createdAt: Milliseconds; freshFor: Milliseconds; source: string; markers: StoredMarker[] },
-): Buffer | undefined {
+  facts: Pick<EntryHeader, 'version' | 'createdAt' | 'freshFor' | 'source' | 'markers' | 'markerValues'>,
+): string | Buffer | undefined {
   try {
     const { payload, tagged, compressed } = core.codec.encode(snapshot);
     if (payload.length > core.limits.maxValueBytes) throw tooLarge(payload.length, core);
-    const state = { expired: false, tagged, compressed, binary: snapshot.binary, remoteOnly: !inMemory(core, policy) };
-    return encodeEntry({ ...facts, ...state, staleFor: policy.grace, profile: core.codec.profile }, payload);
+    return encodeEntry(
+      {
+        version: facts.version,
+        expired: false,
+        tagged,
+        compressed,
+        binary: snapshot.binary,
+        remoteOnly: !inMemory(core, policy),
+        createdAt: facts.createdAt,
+        freshFor: facts.freshFor,
+        staleFor: policy.grace,
+        markers: facts.markers,
+        markerValues: facts.markerValues,
+        profile: core.codec.profile,
+        source: facts.source,
+      },
+      payload,
+    );
   } catch (error) {
     skipped(core, key, error);
     return undefined;

@@ -2,22 +2,20 @@ import type { Milliseconds } from './duration.js';
 import { VERSION_LENGTH, type Version } from './version.js';
 
 /**
- * An entry as it stands in Redis. A **hold** is only the 16 bytes of its version: somebody means to load or write. A
- * **value** goes on:
+ * An entry as it stands in Redis. A **hold** is only the 16 characters of its version: somebody means to load or write.
+ * A **value** goes on, in ASCII (numbers in base 36), so that a JSON payload makes one string of it:
  *
  *     0  version (16)   16  'S'   17  format   18  state 'v' | 'x' (expired by hand)   19  flags
- *     20 createdAt (f64)   28 freshFor (u48)   34 staleFor (u48)   40 where the payload begins (u32)
- *     44 number of markers (u8), each: length of name (u16), name, marker (32)
- *     .. length of profile (u8), profile   .. length of source (u8), source   .. payload
+ *     20 createdAt (9)   29 freshFor (10)   39 staleFor (10)   49 where the payload begins (4)
+ *     53 markers `name=value,...` ';' profile ';' source   .. payload
  *
  * The version is first so that a script compares it with `GETRANGE key 0 15`, whatever else the bytes are.
  */
-export interface StoredValue {
-  kind: 'value';
+export interface EntryHeader {
   version: Version;
   /** Marked as expired by `expire()`: serves only as stale. */
   expired: boolean;
-  /** The payload went through {@link toTagged}. */
+  /** The payload went through `toTagged`. */
   tagged: boolean;
   compressed: boolean;
   /** It contains binary data: readers need copies of their own. */
@@ -27,19 +25,18 @@ export interface StoredValue {
   createdAt: Milliseconds;
   freshFor: Milliseconds;
   staleFor: Milliseconds;
-  /** What its markers were before its load began. */
-  markers: readonly StoredMarker[];
+  /** Names of its markers, and what they were before its load began, in the same order. */
+  markers: readonly string[];
+  markerValues: readonly MarkerValue[];
   /** Serializer and schema it was written with. */
   profile: string;
   /** Where the value came from. */
   source: string;
-  payload: Buffer;
 }
 
-export interface StoredMarker {
-  name: string;
-  /** Two versions: the first changes when it kills, the second when it makes stale. */
-  value: MarkerValue;
+export interface StoredValue extends EntryHeader {
+  kind: 'value';
+  payload: Buffer;
 }
 
 /** 32 characters: the version of the last `evict` of this marker, then of its last `expire`. */
@@ -51,100 +48,132 @@ export type StoredEntry =
   /** Bytes of somebody else, damaged, or of a newer format: a miss. Their first 16 bytes still serve as version. */
   | { kind: 'alien'; version: Version; reason: string };
 
-const MAGIC = 0x53;
-const FORMAT = 1;
-const VALUE = 0x76;
-const EXPIRED = 0x78;
+const MAGIC = 'S';
+const FORMAT = '1';
+const VALUE = 'v';
 const TAGGED = 1;
 const COMPRESSED = 2;
 const BINARY = 4;
 const REMOTE_ONLY = 8;
-const MARKERS_AT = 44;
-const MARKER_LENGTH = 2 * VERSION_LENGTH;
+const NAMES_AT = 53;
 
-/** Where `expire` writes {@link EXPIRED_STATE}; the format's own scripts need to know. */
+/** Where `expire` writes {@link EXPIRED_STATE}: its script needs to know. */
 export const STATE_OFFSET = 18;
 export const EXPIRED_STATE = 'x';
 
-export function encodeEntry(entry: Omit<StoredValue, 'kind' | 'payload'>, payload: string | Uint8Array): Buffer {
-  let head = MARKERS_AT + 3 + Buffer.byteLength(entry.profile) + Buffer.byteLength(entry.source);
-  for (const marker of entry.markers) head += 2 + Buffer.byteLength(marker.name) + MARKER_LENGTH;
-  const bytes = Buffer.allocUnsafe(head + (typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length));
-  bytes.write(entry.version, 0, 'latin1');
-  bytes[16] = MAGIC;
-  bytes[17] = FORMAT;
-  bytes[STATE_OFFSET] = entry.expired ? EXPIRED : VALUE;
-  bytes[19] =
-    (entry.tagged ? TAGGED : 0) |
-    (entry.compressed ? COMPRESSED : 0) |
-    (entry.binary ? BINARY : 0) |
-    (entry.remoteOnly ? REMOTE_ONLY : 0);
-  bytes.writeDoubleBE(entry.createdAt, 20);
-  bytes.writeUIntBE(Math.round(entry.freshFor), 28, 6);
-  bytes.writeUIntBE(Math.round(entry.staleFor), 34, 6);
-  bytes.writeUInt32BE(head, 40);
-  bytes[MARKERS_AT] = entry.markers.length;
-  let at = MARKERS_AT + 1;
-  for (const { name, value } of entry.markers) {
-    const length = bytes.write(name, at + 2, 'utf8');
-    bytes.writeUInt16BE(length, at);
-    at += 2 + length;
-    at += bytes.write(value, at, MARKER_LENGTH, 'latin1');
-  }
-  for (const text of [entry.profile, entry.source]) {
-    const length = bytes.write(text, at + 1, 'utf8');
-    bytes[at] = length;
-    at += 1 + length;
-  }
-  if (typeof payload === 'string') bytes.write(payload, head, 'utf8');
-  else bytes.set(payload, head);
-  return bytes;
+/** The bytes of an entry: a string if the payload is one, which is what the client sends fastest. */
+export function encodeEntry(header: EntryHeader, payload: string | Uint8Array): string | Buffer {
+  const names = `${header.markers.map((name, i) => `${escapeName(name)}=${header.markerValues[i]}`).join(',')};${escapeName(header.profile)};${escapeName(header.source)}`;
+  const flags =
+    (header.tagged ? TAGGED : 0) |
+    (header.compressed ? COMPRESSED : 0) |
+    (header.binary ? BINARY : 0) |
+    (header.remoteOnly ? REMOTE_ONLY : 0);
+  const head =
+    header.version +
+    MAGIC +
+    FORMAT +
+    (header.expired ? EXPIRED_STATE : VALUE) +
+    flags.toString(36) +
+    digits(header.createdAt, 9) +
+    digits(header.freshFor, 10) +
+    digits(header.staleFor, 10) +
+    digits(NAMES_AT + names.length, 4) +
+    names;
+  return typeof payload === 'string' ? head + payload : Buffer.concat([Buffer.from(head, 'latin1'), payload]);
 }
 
 export function decodeEntry(bytes: Buffer): StoredEntry {
   const version = bytes.toString('latin1', 0, VERSION_LENGTH);
   if (bytes.length === VERSION_LENGTH) return { kind: 'hold', version };
-  if (bytes.length < VERSION_LENGTH || bytes[16] !== MAGIC) return alien(version, 'not written by this cache');
-  if (bytes[17] !== FORMAT) return alien(version, `entry format ${bytes[17]}, this version reads ${FORMAT}`);
-  try {
-    return decodeValue(bytes, version);
-  } catch {
+  if (bytes.length < NAMES_AT || bytes[16] !== MAGIC.charCodeAt(0)) return alien(version, 'not written by this cache');
+  if (bytes[17] !== FORMAT.charCodeAt(0)) {
+    return alien(version, `entry format ${String.fromCharCode(bytes[17] ?? 0)}, this version reads ${FORMAT}`);
+  }
+  const state = bytes[STATE_OFFSET];
+  const flags = number(bytes, 19, 20);
+  const createdAt = number(bytes, 20, 29);
+  const freshFor = number(bytes, 29, 39);
+  const staleFor = number(bytes, 39, 49);
+  const head = number(bytes, 49, NAMES_AT);
+  const whole = flags >= 0 && createdAt >= 0 && freshFor >= 0 && staleFor >= 0 && head >= 0 && head <= bytes.length;
+  const names = whole ? parseNames(bytes.toString('latin1', NAMES_AT, head)) : undefined;
+  if (!names || (state !== VALUE.charCodeAt(0) && state !== EXPIRED_STATE.charCodeAt(0))) {
     return alien(version, 'damaged');
   }
-}
-
-function decodeValue(bytes: Buffer, version: Version): StoredEntry {
-  const head = bytes.readUInt32BE(40);
-  const flags = bytes[19] ?? 0;
-  const markers: StoredMarker[] = [];
-  let at = MARKERS_AT + 1;
-  for (let left = bytes.readUInt8(MARKERS_AT); left > 0; left--) {
-    const end = at + 2 + bytes.readUInt16BE(at);
-    markers.push({
-      name: bytes.toString('utf8', at + 2, end),
-      value: bytes.toString('latin1', end, end + MARKER_LENGTH),
-    });
-    at = end + MARKER_LENGTH;
-  }
-  const profileEnd = at + 1 + bytes.readUInt8(at);
-  const sourceEnd = profileEnd + 1 + bytes.readUInt8(profileEnd);
-  if (sourceEnd !== head || head > bytes.length) return alien(version, 'damaged');
   return {
     kind: 'value',
     version,
-    expired: bytes[STATE_OFFSET] === EXPIRED,
+    expired: state === EXPIRED_STATE.charCodeAt(0),
     tagged: (flags & TAGGED) !== 0,
     compressed: (flags & COMPRESSED) !== 0,
     binary: (flags & BINARY) !== 0,
     remoteOnly: (flags & REMOTE_ONLY) !== 0,
-    createdAt: bytes.readDoubleBE(20),
-    freshFor: bytes.readUIntBE(28, 6),
-    staleFor: bytes.readUIntBE(34, 6),
-    markers,
-    profile: bytes.toString('utf8', at + 1, profileEnd),
-    source: bytes.toString('utf8', profileEnd + 1, sourceEnd),
+    createdAt,
+    freshFor,
+    staleFor,
+    markers: names.markers,
+    markerValues: names.markerValues,
+    profile: names.profile,
+    source: names.source,
     payload: bytes.subarray(head),
   };
+}
+
+type Names = Pick<EntryHeader, 'markers' | 'markerValues' | 'profile' | 'source'>;
+
+/** What was parsed lately: entries with the same markers have the same text. */
+const parsed = new Map<string, Names>();
+const MAX_PARSED = 500;
+
+function parseNames(text: string): Names | undefined {
+  let names = parsed.get(text);
+  if (names === undefined) {
+    names = parseNewNames(text);
+    if (names === undefined) return undefined;
+    if (parsed.size >= MAX_PARSED) parsed.clear();
+    parsed.set(text, names);
+  }
+  return names;
+}
+
+function parseNewNames(text: string): Names | undefined {
+  const match = /^([^;]*);([^;]*);([^;]*)$/.exec(text);
+  if (!match) return undefined;
+  const [, list = '', profile = '', source = ''] = match;
+  const pairs = list === '' ? [] : list.split(',').map((pair) => pair.split('='));
+  if (pairs.some(([, value]) => value?.length !== 2 * VERSION_LENGTH)) return undefined;
+  try {
+    return {
+      markers: pairs.map(([name = '']) => decodeURIComponent(name)),
+      markerValues: pairs.map(([, value = '']) => value),
+      profile: decodeURIComponent(profile),
+      source: decodeURIComponent(source),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function escapeName(name: string): string {
+  // Lone surrogates become one replacement character: names that differ only there share a marker, which is safe.
+  return /^[\w:*./~!-]*$/.test(name) ? name : encodeURIComponent(name.toWellFormed());
+}
+
+function digits(value: number, length: number): string {
+  return Math.round(value).toString(36).padStart(length, '0');
+}
+
+/** A number in base 36; -1 if a character is none of its digits. */
+function number(bytes: Buffer, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const code = bytes[i] as number;
+    const digit = code >= 48 && code <= 57 ? code - 48 : code >= 97 && code <= 122 ? code - 87 : -1;
+    if (digit < 0) return -1;
+    value = value * 36 + digit;
+  }
+  return value;
 }
 
 function alien(version: Version, reason: string): StoredEntry {

@@ -79,7 +79,7 @@ function describeLookup(core: Core, lookup: Lookup): TierState {
     age,
     expiresIn: stored.freshFor - age,
     staleFor: Math.max(0, stored.freshFor + stored.staleFor - age),
-    tags: tagsOf(stored.markers.map((marker) => marker.name)),
+    tags: tagsOf(stored.markers),
     ...(culprit !== undefined && { killedBy: describe(culprit) }),
   };
 }

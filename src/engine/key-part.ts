@@ -37,7 +37,8 @@ function wellFormed(text: string): string {
 function encodeNested(value: unknown, depth: number): string {
   switch (typeof value) {
     case 'string':
-      return value.replace(inner, percent);
+      // The empty text needs a form of its own: without one `['']` would be `[]`.
+      return value === '' ? '~' : value.replace(inner, percent);
     case 'number':
       return `~${value === 0 ? 0 : value}`;
     case 'bigint':
@@ -56,6 +57,7 @@ function encodeObject(value: object, depth: number): string {
   if (depth > MAX_DEPTH) throw unencodable('an object that contains itself or is nested too deeply');
   const part = (inside: unknown): string => encodeNested(inside, depth + 1);
   if (Array.isArray(value)) return `~[${Array.from(value, part).join(',')}]`;
+  if (value instanceof Date || value instanceof Map || value instanceof Set) assertBuiltIn(value);
   if (value instanceof Date) return `~d${value.getTime()}`;
   if (value instanceof Map) return `~m[${Array.from(value, ([k, v]) => `${part(k)}=${part(v)}`).sort()}]`;
   if (value instanceof Set) return `~s[${Array.from(value, part).sort()}]`;
@@ -73,23 +75,44 @@ function encodeObject(value: object, depth: number): string {
     .join(',')}}`;
 }
 
+/** A subclass (a Date with a time zone) has state that the built-in class does not know of. */
+function assertBuiltIn(value: Date | Map<unknown, unknown> | Set<unknown>): void {
+  const type = value.constructor;
+  if (type !== Date && type !== Map && type !== Set) throw unencodable(`an instance of ${nameOf(type)}`);
+}
+
 /**
- * Plain objects and instances of the app's data classes (DTOs) are what their properties say. An instance that hides
+ * Plain objects and instances of the app's data classes (DTOs) are what their properties say. An object that hides
  * state is not: two different ones would get the same key.
  */
 function assertData(value: object): void {
+  if (Object.getOwnPropertySymbols(value).some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol))) {
+    throw unencodable('an object with a symbol as the name of a property');
+  }
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === null || prototype === Object.prototype) return;
-  const type = prototype.constructor;
-  const name = type.name || 'an unnamed class';
-  if (Object.prototype.toString.call(value) !== '[object Object]' || isNative(type)) throw unencodable(`a ${name}`);
-  if (Object.keys(value).length === 0 || /#[\w$]/.test(Function.prototype.toString.call(type))) {
+  const name = nameOf(prototype.constructor);
+  if (Object.prototype.toString.call(value) !== '[object Object]') throw unencodable(`a ${name}`);
+  if (Object.keys(value).length === 0 || !isDataClass(prototype)) {
     throw unencodable(`an instance of ${name} whose state is not in its own properties`);
   }
 }
 
-function isNative(type: Function): boolean {
-  return /\{\s*\[native code\]\s*\}\s*$/.test(Function.prototype.toString.call(type));
+const dataClasses = new WeakSet<object>();
+
+/** Whether neither the class nor one of those it extends is native or has `#private` fields. */
+function isDataClass(prototype: object): boolean {
+  if (dataClasses.has(prototype)) return true;
+  for (let at: object | null = prototype; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    const source = typeof at.constructor === 'function' ? Function.prototype.toString.call(at.constructor) : '#none';
+    if (/#[A-Za-z_$]|\{\s*\[native code\]\s*\}\s*$/.test(source)) return false;
+  }
+  dataClasses.add(prototype);
+  return true;
+}
+
+function nameOf(type: unknown): string {
+  return (typeof type === 'function' && type.name) || 'an unnamed class';
 }
 
 function unencodable(what: string): CacheKeyError {

@@ -20,11 +20,15 @@ const MAX_READABLE_LENGTH = 256;
 /** How much of a hashed key stays readable, in whole segments, so that its prefixes still work. */
 const READABLE_HEAD = 128;
 
+/** A first segment up to this length stays in any case: it is the prefix that every key has. */
+const LONGEST_FIRST_SEGMENT = 512;
+
 /** The text form of a key. Throws `CacheKeyError` for a key that is empty, too long or has no stable text form. */
 export function encodeKey(key: CacheKey): EncodedKey {
   if (typeof key === 'string') {
     if (key.length === 0) throw emptyKey();
     if (key.length > MAX_KEY_LENGTH) throw longKey(key.length);
+    if (!key.isWellFormed()) throw illFormedKey();
     return key;
   }
   if (!Array.isArray(key)) {
@@ -54,7 +58,8 @@ export function firstSegment(key: EncodedKey): string | undefined {
 }
 
 function shorten(text: string): EncodedKey {
-  const cut = text.lastIndexOf(':', READABLE_HEAD) + 1;
+  const first = text.indexOf(':') + 1;
+  const cut = Math.max(text.lastIndexOf(':', READABLE_HEAD) + 1, first <= LONGEST_FIRST_SEGMENT ? first : 0);
   // '~h' begins no other part, so a hashed key cannot equal one that was written out.
   return `${text.slice(0, cut)}~h${createHash('sha256').update(text).digest('base64url').slice(0, 28)}`;
 }
@@ -67,5 +72,12 @@ function longKey(length: number): CacheKeyError {
   return new CacheKeyError(
     `The key has ${length} characters; ${MAX_KEY_LENGTH} are allowed.`,
     "Pass the long part inside an array key (['search', text]): long array keys are hashed.",
+  );
+}
+
+function illFormedKey(): CacheKeyError {
+  return new CacheKeyError(
+    'The key contains half of a character (a lone surrogate), for which Redis would take any other half.',
+    "Pass the text inside an array key (['search', text]): there it is escaped.",
   );
 }

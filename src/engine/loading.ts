@@ -66,19 +66,12 @@ export class Loading {
     if (!core.remote) return undefined;
     try {
       const version = core.versions.next();
-      const placing = lookup.token === undefined ? flight.key : undefined;
-      const { found, markers } = await core.remote.prepare(
-        placing,
-        version,
-        holdFor(policy),
-        flight.markers,
-        markerLife(policy),
-      );
-      const current = new Map(flight.markers.map((name, i) => [name, markers[i] ?? '']));
-      if (lookup.token !== undefined) return { token: lookup.token, markers: current };
-      if (found === null) return { token: version, markers: current };
+      const placed = lookup.token === undefined ? core.remote.hold(flight.key, version, holdFor(policy)) : null;
+      const [found, markers] = await Promise.all([placed, core.remote.mark(flight.markers, markerLife(policy))]);
+      if (lookup.token !== undefined) return { token: lookup.token, markers };
+      if (found === null) return { token: version, markers };
       const other = await judge(core, flight, { entry: found, markers });
-      return other.fresh ? { entry: other.fresh } : { token: other.token ?? version, markers: current };
+      return other.fresh ? { entry: other.fresh } : { token: other.token ?? version, markers };
     } catch (error) {
       report(core, 'hold', error, flight.key);
       return undefined;

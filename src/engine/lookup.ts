@@ -11,92 +11,100 @@ import { VERSION_LENGTH, type Version } from './version.js';
 /** What Redis says of a key. */
 export interface Lookup {
   /** A value that may be served. */
-  fresh?: MemoryEntry;
+  fresh?: MemoryEntry | undefined;
   /** A value that may stand in for a load that fails. Decoded only when that happens. */
-  stale?: () => MemoryEntry | undefined;
+  stale?: (() => MemoryEntry | undefined) | undefined;
   /** The version under the key: with it a load may store. `undefined`: nothing is there. */
   token?: Version;
   /** What is there, for `explain`. */
-  found?: { stored: StoredValue; verdict: Verdict; culprit: string | undefined };
+  found?: Found;
 }
+
+interface Found {
+  stored: StoredValue;
+  verdict: Verdict;
+  /** The marker that changed. */
+  culprit: string | undefined;
+}
+
+const NOTHING: Lookup = {};
 
 /** Asks Redis for a key and judges what it finds. Rejects with `CacheUnavailableError` when Redis does not answer. */
 export async function lookUp(core: Core, flight: Flight): Promise<Lookup> {
-  const remote = core.remote;
-  if (!remote) return {};
-  return judge(core, flight, await remote.read(flight.key, flight.markers));
+  if (!core.remote) return NOTHING;
+  return judge(core, flight, await core.remote.read(flight.key, flight.markers));
 }
 
-/** Judges bytes and markers that were read for a flight. Asks for further markers that only the entry names. */
-export async function judge(core: Core, flight: Flight, read: RemoteRead): Promise<Lookup> {
-  if (read.entry === null) return {};
-  const entry = decodeEntry(read.entry);
-  if (entry.kind === 'alien') report(core, 'read', new Error(`Entry in Redis: ${entry.reason}.`), flight.key);
-  if (entry.kind !== 'value') return { token: entry.version };
-
-  const { verdict, culprit } = await judgeMarkers(core, flight, entry, read.markers);
-  const age = Math.max(0, core.clock.now() - entry.createdAt);
-  const found = {
-    stored: entry,
-    verdict: entry.expired && verdict === 'valid' ? 'expired' : verdict,
-    culprit,
-  } as const;
-  if (found.verdict === 'valid' && age < entry.freshFor) {
-    const fresh = toEntry(core, flight, entry, age);
-    return { token: entry.version, found, ...(fresh && { fresh }) };
+/** Judges bytes and markers that were read for a flight. At once, unless markers are needed that only the entry names. */
+export function judge(core: Core, flight: Flight, read: RemoteRead): Lookup | Promise<Lookup> {
+  if (read.entry === null) return NOTHING;
+  const stored = decodeEntry(read.entry);
+  if (stored.kind === 'alien') report(core, 'read', new Error(`Entry in Redis: ${stored.reason}.`), flight.key);
+  if (stored.kind !== 'value') return { token: stored.version };
+  const unknown = stored.markers.filter((name) => !flight.markers.includes(name));
+  if (unknown.length === 0 || !core.remote) {
+    return conclude(core, flight, compareMarkers(core, flight, stored, flight.markers, read.markers));
   }
-  const usable = verdict !== 'dead' && age < entry.freshFor + entry.staleFor;
-  return { token: entry.version, found, ...(usable && { stale: () => toEntry(core, flight, entry, age) }) };
+  return core.remote.read(undefined, unknown).then((more) => {
+    const names = [...flight.markers, ...unknown];
+    return conclude(core, flight, compareMarkers(core, flight, stored, names, [...read.markers, ...more.markers]));
+  });
 }
 
 /** Compares the markers an entry was stored with to the current ones. A marker that is gone is a dead one. */
-async function judgeMarkers(
+function compareMarkers(
   core: Core,
   flight: Flight,
-  entry: StoredValue,
-  known: RemoteRead['markers'],
-): Promise<{ verdict: Verdict; culprit: string | undefined }> {
-  const current = new Map<string, MarkerValue | null>();
-  flight.markers.forEach((name, i) => {
-    current.set(name, known[i] ?? null);
-  });
-  const unknown = entry.markers.map((marker) => marker.name).filter((name) => !current.has(name));
-  if (unknown.length > 0 && core.remote) {
-    const { markers } = await core.remote.read(undefined, unknown);
-    unknown.forEach((name, i) => {
-      current.set(name, markers[i] ?? null);
-    });
-  }
-  if (core.remote?.refuses(flight.key, [...current.keys()])) return { verdict: 'dead', culprit: undefined };
-  let verdict: Verdict = 'valid';
+  stored: StoredValue,
+  names: readonly string[],
+  values: readonly (MarkerValue | null)[],
+): Found {
+  if (core.remote?.refuses(flight.key, names)) return { stored, verdict: 'dead', culprit: undefined };
+  let verdict: Verdict = stored.expired ? 'expired' : 'valid';
   let culprit: string | undefined;
-  for (const { name, value } of entry.markers) {
-    const now = current.get(name);
-    if (now === value) continue;
+  for (let i = 0; i < stored.markers.length; i++) {
+    const name = stored.markers[i] as string;
+    const then = stored.markerValues[i] as MarkerValue;
+    const now = values[names[i] === name ? i : names.indexOf(name)];
+    if (now === then) continue;
     culprit = name;
-    if (now?.slice(0, VERSION_LENGTH) !== value.slice(0, VERSION_LENGTH)) return { verdict: 'dead', culprit };
+    if (now?.slice(0, VERSION_LENGTH) !== then.slice(0, VERSION_LENGTH)) return { stored, verdict: 'dead', culprit };
     verdict = 'expired';
   }
-  return { verdict, culprit };
+  return { stored, verdict, culprit };
+}
+
+function conclude(core: Core, flight: Flight, found: Found): Lookup {
+  const { stored, verdict } = found;
+  const token = stored.version;
+  const age = Math.max(0, core.clock.now() - stored.createdAt);
+  if (verdict === 'valid' && age < stored.freshFor) {
+    return { token, found, fresh: toEntry(core, flight, stored, age), stale: undefined };
+  }
+  const usable = verdict !== 'dead' && age < stored.freshFor + stored.staleFor;
+  return { token, found, fresh: undefined, stale: usable ? () => toEntry(core, flight, stored, age) : undefined };
 }
 
 function toEntry(core: Core, flight: Flight, stored: StoredValue, age: number): MemoryEntry | undefined {
   try {
-    const now = core.clock.now();
-    const expiresAt = now + stored.freshFor - age;
-    const copied = isCopied(core, stored.binary);
-    const value = core.codec.decode(stored);
-    return new MemoryEntry(value, {
+    const entry = new MemoryEntry(core.codec.decode(stored), {
       bytes: 64 + 2 * stored.payload.length,
-      copied,
-      createdAt: stored.createdAt,
-      expiresAt: stored.expired ? Math.min(now, expiresAt) : expiresAt,
-      staleUntil: expiresAt + stored.staleFor,
+      copied: isCopied(core, stored.binary),
+      // By this process' clock: a writer whose clock is ahead must not give the entry a longer life here.
+      createdAt: core.clock.now() - age,
+      freshFor: stored.expired ? Math.min(age, stored.freshFor) : stored.freshFor,
+      staleFor: stored.expired ? stored.staleFor + Math.max(0, stored.freshFor - age) : stored.staleFor,
       epoch: flight.epoch,
-      markers: stored.markers.map((marker) => marker.name),
+      markers: stored.markers,
       version: stored.version,
       source: stored.source,
     });
+    // Without a memory tier it was decoded for this reader alone.
+    if (!core.memory && flight.followers === 0) {
+      entry.ready = true;
+      entry.alone = true;
+    }
+    return entry;
   } catch (error) {
     report(core, 'read', error, flight.key);
     return undefined;

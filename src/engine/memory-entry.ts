@@ -9,9 +9,9 @@ export interface EntryFacts {
   /** Readers get copies of their own; otherwise all of them share the (read-only) value. */
   copied: boolean;
   createdAt: Milliseconds;
-  /** End of its life; from then on it serves only as stale. */
-  expiresAt: Milliseconds;
-  staleUntil: Milliseconds;
+  /** Length of its life from `createdAt`; after that it serves only as stale. */
+  freshFor: Milliseconds;
+  staleFor: Milliseconds;
   /** The epoch in which its load or read began. */
   epoch: number;
   markers: readonly string[];
@@ -29,8 +29,9 @@ export class MemoryEntry implements Dated {
   readonly copied: boolean;
   readonly bytes: number;
   readonly createdAt: Milliseconds;
-  readonly expiresAt: Milliseconds;
-  readonly staleUntil: Milliseconds;
+  // Lengths, not points in time: small integers need no heap number of their own.
+  private readonly freshFor: Milliseconds;
+  private readonly staleFor: Milliseconds;
   epoch: number;
   readonly markers: readonly string[];
   readonly version: Version | undefined;
@@ -42,6 +43,8 @@ export class MemoryEntry implements Dated {
   freshUntil: Milliseconds;
   /** Its value was made read-only. */
   ready = false;
+  /** It has one reader: what it hands out needs no protection. */
+  alone = false;
   /** Why it serves although it is stale: the error of the load that should have replaced it. */
   trouble: unknown;
 
@@ -51,13 +54,21 @@ export class MemoryEntry implements Dated {
     this.copied = facts.copied;
     this.bytes = facts.bytes;
     this.createdAt = facts.createdAt;
-    this.expiresAt = facts.expiresAt;
-    this.staleUntil = facts.staleUntil;
+    this.freshFor = facts.freshFor;
+    this.staleFor = facts.staleFor;
     this.epoch = facts.epoch;
     this.markers = facts.markers;
     this.version = facts.version;
     this.source = facts.source;
-    this.freshUntil = facts.expiresAt;
+    this.freshUntil = facts.createdAt + facts.freshFor;
     this.trouble = undefined;
+  }
+
+  get expiresAt(): Milliseconds {
+    return this.createdAt + this.freshFor;
+  }
+
+  get staleUntil(): Milliseconds {
+    return this.createdAt + this.freshFor + this.staleFor;
   }
 }

@@ -1,6 +1,8 @@
 import { ALL, prefixMarker, tagMarker } from './epochs.js';
 import { firstSegment } from './key.js';
 
+/** How many lists are kept. */
+const MAX_LISTS = 1_000;
 const NO_NAMES: readonly string[] = [];
 
 /** Which prefixes of a key have a marker: its first segment always, longer ones when declared. */
@@ -20,10 +22,24 @@ export class Prefixes {
     this.exact = sources.map((source) => new RegExp(`^${source}$`));
   }
 
+  /** Lists by first segment: keys that share one share the very list, which saves batches from comparing them. */
+  private readonly lists = new Map<string | undefined, readonly string[]>();
+
   /** Names of all markers an entry of this key and these tags depends on. */
-  markersOf(key: string, tags: readonly string[] = NO_NAMES): string[] {
-    const names = [ALL];
+  markersOf(key: string, tags: readonly string[] = NO_NAMES): readonly string[] {
     const first = firstSegment(key);
+    if (this.declared.length > 0 || tags.length > 0) return this.listOf(key, first, tags);
+    let list = this.lists.get(first);
+    if (list === undefined) {
+      if (this.lists.size >= MAX_LISTS) this.lists.clear();
+      list = this.listOf(key, first, tags);
+      this.lists.set(first, list);
+    }
+    return list;
+  }
+
+  private listOf(key: string, first: string | undefined, tags: readonly string[]): readonly string[] {
+    const names = [ALL];
     if (first !== undefined) names.push(prefixMarker(first));
     for (const pattern of this.declared) {
       const match = pattern.exec(key)?.[0];

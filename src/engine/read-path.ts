@@ -1,7 +1,8 @@
+import type { RemoteTier } from '../tiers/tier.js';
 import { type Core, inMemory, report, valueFor } from './core.js';
-import type { Flight } from './flights.js';
+import { Flight } from './flights.js';
 import { type Loader, Loading, type Outcome, type Unstored } from './loading.js';
-import { type Lookup, lookUp, promote } from './lookup.js';
+import { judge, type Lookup, promote } from './lookup.js';
 import { MemoryEntry } from './memory-entry.js';
 import type { ResolvedPolicy } from './policy.js';
 
@@ -45,7 +46,7 @@ export class ReadPath {
   get(key: string): Promise<unknown> {
     const hit = this.hit(key);
     if (hit !== undefined) return hit;
-    if (this.core.remote) return this.getRemote(key).then((found) => found && valueFor(this.core, found));
+    if (this.core.remote) return this.getRemote(key).then(this.valueOfFound);
     this.miss(key);
     return MISS;
   }
@@ -99,19 +100,21 @@ export class ReadPath {
   }
 
   /** A read that loads nothing. Redis in trouble is a miss. */
-  private async getRemote(key: string): Promise<MemoryEntry | undefined> {
+  private getRemote(key: string): Promise<MemoryEntry | undefined> {
     const { core } = this;
     const start = performance.now();
-    const flight = core.flights.start(key, core.prefixes.markersOf(key));
-    try {
-      const lookup = await this.look(flight);
+    const markers = core.prefixes.markersOf(key);
+    // Without memory there is nothing an invalidation would have to keep the value out of.
+    const flight = core.memory ? core.flights.start(key, markers) : new Flight(key, core.epochs.current, markers);
+    return this.look(flight).then((lookup) => {
+      if (core.memory) core.flights.end(flight);
       if (!lookup?.fresh) return this.miss(key);
       promote(core, flight, lookup, core.policies.base);
       return this.remoteHit(key, lookup.fresh, start);
-    } finally {
-      core.flights.end(flight);
-    }
+    });
   }
+
+  private readonly valueOfFound = (found: MemoryEntry | undefined): unknown => found && valueFor(this.core, found);
 
   private remoteHit(key: string, entry: MemoryEntry, start: number): MemoryEntry {
     this.core.counters.redisHits++;
@@ -120,16 +123,18 @@ export class ReadPath {
     return entry;
   }
 
-  /** `undefined`: Redis cannot be asked, or is not believed. */
-  private async look(flight: Flight): Promise<Lookup | undefined> {
+  /** Never rejects. `undefined`: Redis cannot be asked, or is not believed. */
+  private look(flight: Flight): Promise<Lookup | undefined> {
     const { core } = this;
-    if (core.remote?.refuses(flight.key, flight.markers)) return undefined;
-    try {
-      return await lookUp(core, flight);
-    } catch (error) {
-      report(core, 'read', error, flight.key);
-      return undefined;
-    }
+    const remote = core.remote as RemoteTier;
+    if (remote.refuses(flight.key, flight.markers)) return Promise.resolve(undefined);
+    return remote.read(flight.key, flight.markers).then(
+      (read) => judge(core, flight, read),
+      (error: unknown) => {
+        report(core, 'read', error, flight.key);
+        return undefined;
+      },
+    );
   }
 
   private join(leader: Flight): Promise<unknown> {
@@ -143,22 +148,28 @@ export class ReadPath {
   private readonly own = (outcome: unknown): unknown =>
     outcome instanceof MemoryEntry ? valueFor(this.core, outcome) : (outcome as Unstored).raw;
 
-  private async fly(flight: Flight, load: Loader, policy: ResolvedPolicy): Promise<Outcome> {
+  private fly(flight: Flight, load: Loader, policy: ResolvedPolicy): Promise<Outcome> {
     const start = performance.now();
-    const { core } = this;
-    let lookup: Lookup | undefined;
-    if (core.remote && policy.redis) {
-      lookup = await this.look(flight);
-      if (lookup?.fresh) {
-        promote(core, flight, lookup, policy);
-        core.flights.end(flight);
-        return this.remoteHit(flight.key, lookup.fresh, start);
-      }
-    }
+    if (!this.core.remote || !policy.redis) return this.loadMissing(flight, load, policy, undefined, start);
+    return this.look(flight).then((lookup) => {
+      if (!lookup?.fresh) return this.loadMissing(flight, load, policy, lookup, start);
+      promote(this.core, flight, lookup, policy);
+      this.core.flights.end(flight);
+      return this.remoteHit(flight.key, lookup.fresh, start);
+    });
+  }
+
+  private async loadMissing(
+    flight: Flight,
+    load: Loader,
+    policy: ResolvedPolicy,
+    lookup: Lookup | undefined,
+    start: number,
+  ): Promise<Outcome> {
     this.miss(flight.key);
-    const loaded = await this.loading.load(flight, load, policy, lookup);
-    core.counters.time('miss', start);
-    return loaded;
+    const outcome = await this.loading.load(flight, load, policy, lookup);
+    this.core.counters.time('miss', start);
+    return outcome;
   }
 }
 

@@ -2,7 +2,6 @@ import type { RemoteTier } from '../tiers/tier.js';
 import {
   type Core,
   encodeFor,
-  holdFor,
   inMemory,
   isCopied,
   jittered,
@@ -13,7 +12,7 @@ import {
 } from './core.js';
 import type { Milliseconds } from './duration.js';
 import type { MarkerValue } from './entry-format.js';
-import { tagMarker } from './epochs.js';
+import { type Dated, tagMarker } from './epochs.js';
 import type { Flight } from './flights.js';
 import { MemoryEntry } from './memory-entry.js';
 import type { ResolvedPolicy } from './policy.js';
@@ -23,7 +22,14 @@ import type { Version } from './version.js';
 /** The right to store in Redis: the version found or placed under the key before the load, and the markers of that moment. */
 export interface Permit {
   token: Version;
-  markers: ReadonlyMap<string, MarkerValue>;
+  /** Of the flight's markers, in their order. */
+  markers: readonly MarkerValue[];
+}
+
+/** The right to put; without a token it is put whatever is there. */
+export interface PutPermit {
+  token: Version | undefined;
+  markers: readonly MarkerValue[];
 }
 
 /** A value on its way into the tiers: the entry for memory, and what its bytes for Redis are made of. */
@@ -41,27 +47,27 @@ export interface NewFacts {
   source: string;
 }
 
+const NO_TAGS: readonly string[] = [];
+
 /** How storing ended. `refused`: something newer came between, or the value cannot be stored at all. */
 export type Stored = 'stored' | 'refused' | 'unstorable';
 
 export function newValue(
   core: Core,
-  flight: Flight,
+  { epoch, markers }: Dated,
   snapshot: Snapshot,
   policy: ResolvedPolicy,
-  { ttl, lateTags = [], source }: NewFacts,
+  { ttl, lateTags = NO_TAGS, source }: NewFacts,
   inRedis: boolean,
 ): NewValue {
-  const now = core.clock.now();
-  const expiresAt = now + jittered(core, ttl, policy);
   const entry = new MemoryEntry(snapshot.value, {
     bytes: snapshot.bytes,
     copied: isCopied(core, snapshot.binary),
-    createdAt: now,
-    expiresAt,
-    staleUntil: expiresAt + policy.grace,
-    epoch: flight.epoch,
-    markers: lateTags.length === 0 ? flight.markers : [...new Set([...flight.markers, ...lateTags.map(tagMarker)])],
+    createdAt: core.clock.now(),
+    freshFor: jittered(core, ttl, policy),
+    staleFor: policy.grace,
+    epoch,
+    markers: lateTags.length === 0 ? markers : [...new Set([...markers, ...lateTags.map(tagMarker)])],
     version: inRedis ? core.versions.next() : undefined,
     source,
   });
@@ -106,7 +112,7 @@ export async function put(
   flight: Flight,
   value: NewValue,
   policy: ResolvedPolicy,
-  permit: { token: Version | undefined; markers: ReadonlyMap<string, MarkerValue> },
+  permit: PutPermit,
 ): Promise<Stored> {
   const remote = core.remote as RemoteTier;
   const bytes = await encode(core, flight, value, policy, permit.markers);
@@ -141,26 +147,21 @@ async function encode(
   flight: Flight,
   { entry, snapshot }: NewValue,
   policy: ResolvedPolicy,
-  known: ReadonlyMap<string, MarkerValue>,
-): Promise<Buffer | undefined> {
-  const late = entry.markers.filter((name) => !known.has(name));
-  const read = late.length > 0 ? await readMarkers(core, late, policy) : undefined;
+  known: readonly MarkerValue[],
+): Promise<string | Buffer | undefined> {
+  const remote = core.remote as RemoteTier;
+  const late = entry.markers.slice(known.length);
+  const freshFor = entry.expiresAt - entry.createdAt;
+  const life = markerLife({ ...policy, ttl: Math.max(policy.ttl, freshFor) });
+  const markerValues = late.length === 0 ? known : [...known, ...(await remote.mark(late, life))];
+  // The load gave its value a longer life than the policy says: its markers have to live as long.
+  if (freshFor > policy.ttl) await remote.mark(entry.markers, life);
   return encodeFor(core, flight.key, snapshot, policy, {
     version: entry.version ?? core.versions.next(),
     createdAt: entry.createdAt,
-    freshFor: entry.expiresAt - entry.createdAt,
+    freshFor,
     source: entry.source,
-    markers: entry.markers.map((name) => ({ name, value: known.get(name) ?? read?.get(name) ?? '' })),
+    markers: entry.markers,
+    markerValues,
   });
-}
-
-/** The markers as they are now in Redis; those that do not exist are made. */
-export async function readMarkers(
-  core: Core,
-  names: readonly string[],
-  policy: ResolvedPolicy,
-): Promise<Map<string, MarkerValue>> {
-  const remote = core.remote as RemoteTier;
-  const { markers } = await remote.prepare(undefined, core.versions.next(), holdFor(policy), names, markerLife(policy));
-  return new Map(names.map((name, i) => [name, markers[i] ?? '']));
 }

@@ -1,6 +1,5 @@
 import type { MarkerChange, RemoteTier } from '../tiers/tier.js';
-import { type Core, holdFor, inMemory, markerLife, report, takeSnapshot } from './core.js';
-import type { MarkerValue } from './entry-format.js';
+import { type Core, holdFor, inMemory, markerLife, report, stored, takeSnapshot, toMemory } from './core.js';
 import { decodeEntry } from './entry-format.js';
 import { ALL, prefixMarker, tagMarker } from './epochs.js';
 import type { CacheEvents } from './events.js';
@@ -8,32 +7,50 @@ import type { Flight } from './flights.js';
 import type { EncodedKey } from './key.js';
 import { compilePattern, prefixPattern } from './pattern.js';
 import type { ResolvedPolicy } from './policy.js';
-import { newValue, put, readMarkers, storeInMemory } from './storing.js';
+import { newValue, type PutPermit, put, storeInMemory } from './storing.js';
 import type { ParsedTarget } from './target.js';
 import type { Snapshot } from './value.js';
-import type { Version } from './version.js';
 
-/** The right to put: the version the key had before the write; none for a put that does not care. */
-interface PutPermit {
-  token: Version | undefined;
-  markers: ReadonlyMap<string, MarkerValue>;
-}
+const DONE: Promise<void> = Promise.resolve();
+
+/** One put into memory out of this many is timed: looking at the clock costs a good part of it. */
+const TIMED = 64;
 
 /** Puts and invalidations: memory at once, then Redis; what Redis did not answer is delivered later. */
 export class WritePath {
   constructor(private readonly core: Core) {}
 
   /** Unconditional: the order in which Redis sees puts is the truth. */
-  async set(key: EncodedKey, value: unknown, policy: ResolvedPolicy): Promise<void> {
+  set(key: EncodedKey, value: unknown, policy: ResolvedPolicy): Promise<void> {
+    const { core } = this;
+    const timed = core.counters.sets++ % TIMED === 0 ? performance.now() : 0;
+    if (value === undefined || (value === null && !policy.cacheNull)) return this.evictQuietly(key);
+    if (core.remote && policy.redis) return this.setInBoth(key, value, policy);
+    this.setInMemory(key, value, policy);
+    if (timed !== 0) core.counters.time('set', timed);
+    return DONE;
+  }
+
+  private setInMemory(key: EncodedKey, value: unknown, policy: ResolvedPolicy): void {
+    const { core } = this;
+    core.flights.flag(key);
+    const snapshot = takeSnapshot(core, key, value);
+    if (!snapshot || !inMemory(core, policy)) {
+      core.memory?.delete(key);
+      return;
+    }
+    const now = { epoch: core.epochs.current, markers: core.prefixes.markersOf(key, policy.tags) };
+    toMemory(core, key, newValue(core, now, snapshot, policy, { ttl: policy.ttl, source: 'set' }, false).entry);
+    stored(core, key, 'memory');
+  }
+
+  private async setInBoth(key: EncodedKey, value: unknown, policy: ResolvedPolicy): Promise<void> {
     const { core } = this;
     const start = performance.now();
-    core.counters.sets++;
-    if (value === undefined || (value === null && !policy.cacheNull)) return this.evictQuietly(key);
-    const flight = this.begin(key, policy);
+    core.flights.flag(key);
+    const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
     try {
-      if (!(core.remote && policy.redis)) return this.store(flight, value, policy, undefined);
-      const permit = await this.read(flight, policy, false);
-      await this.store(flight, value, policy, permit);
+      await this.store(flight, value, policy, await this.read(flight, policy, false));
     } finally {
       core.flights.end(flight);
       core.counters.time('set', start);
@@ -156,29 +173,19 @@ export class WritePath {
     }
   }
 
-  private begin(key: EncodedKey, policy: ResolvedPolicy): Flight {
-    this.core.flights.flag(key);
-    return this.core.flights.start(key, this.core.prefixes.markersOf(key, policy.tags));
-  }
-
   /** Markers, and with `token` the version under the key, before a put. `undefined`: Redis does not answer. */
   private async read(flight: Flight, policy: ResolvedPolicy, token: boolean): Promise<PutPermit | undefined> {
     const { core } = this;
     const remote = core.remote as RemoteTier;
     try {
-      if (!token) return { token: undefined, markers: await readMarkers(core, flight.markers, policy) };
+      const life = markerLife(policy);
+      if (!token) return { token: undefined, markers: await remote.mark(flight.markers, life) };
       const version = core.versions.next();
-      const { found, markers } = await remote.prepare(
-        flight.key,
-        version,
-        holdFor(policy),
-        flight.markers,
-        markerLife(policy),
-      );
-      return {
-        token: found === null ? version : decodeEntry(found).version,
-        markers: new Map(flight.markers.map((name, i) => [name, markers[i] ?? ''])),
-      };
+      const [found, markers] = await Promise.all([
+        remote.hold(flight.key, version, holdFor(policy)),
+        remote.mark(flight.markers, life),
+      ]);
+      return { token: found === null ? version : decodeEntry(found).version, markers };
     } catch (error) {
       report(core, 'put', error, flight.key);
       return undefined;

@@ -32,15 +32,8 @@ export interface MemoryStore<Entry extends Sized> {
 
 /** What a read brings: the bytes under the key, and the markers in the order asked for. `null`: not there. */
 export interface RemoteRead {
-  entry: Buffer | null;
-  markers: (MarkerValue | null)[];
-}
-
-/** What a load needs before it begins. */
-export interface RemotePreparation {
-  /** What already is under the key (a hold or value of somebody else); `null`: our hold is there now. */
-  found: Buffer | null;
-  markers: MarkerValue[];
+  readonly entry: Buffer | null;
+  readonly markers: readonly (MarkerValue | null)[];
 }
 
 export type MarkerChange = 'dead' | 'expired';
@@ -54,23 +47,19 @@ export interface RemoteTier {
   /** Reads of one tick travel together. Without a key: markers only. */
   read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead>;
   /**
-   * Places the hold `version` if there is nothing under the key (`key === undefined`: markers only) and reads the markers,
-   * making those that do not exist. They live for at least `markerLife`.
+   * Places the hold `version` if there is nothing under the key; what is there otherwise (a hold or value of somebody
+   * else). `null`: our hold is there now.
    */
-  prepare(
-    key: string | undefined,
-    version: Version,
-    holdFor: Milliseconds,
-    markers: readonly string[],
-    markerLife: Milliseconds,
-  ): Promise<RemotePreparation>;
+  hold(key: string, version: Version, holdFor: Milliseconds): Promise<Buffer | null>;
+  /** Reads markers, in their order, making those that do not exist. They live for at least `life` from now. */
+  mark(markers: readonly string[], life: Milliseconds): Promise<readonly MarkerValue[]>;
   /** Stores if the key still has the version `token`; answers whether it did. Otherwise changes nothing. */
-  fill(key: string, token: Version, bytes: Buffer, life: Milliseconds): Promise<boolean>;
+  fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean>;
   /**
    * Stores, or with a `token` only if the key still has it; else removes what is there. An unanswered put is delivered
    * later as an eviction.
    */
-  put(key: string, token: Version | undefined, bytes: Buffer, life: Milliseconds): Promise<boolean>;
+  put(key: string, token: Version | undefined, bytes: string | Buffer, life: Milliseconds): Promise<boolean>;
   /** Removes keys. When it rejects, it is delivered as soon as the tier can be reached again. */
   evict(keys: readonly string[]): Promise<void>;
   /** Gives values a new version and marks them expired; holds are removed. Delivered later like `evict`. */

@@ -1,5 +1,6 @@
 import { CacheUnavailableError } from '../../cache.errors.js';
 import type { Clock } from '../../engine/clock.js';
+import { Deadlines } from '../../engine/deadlines.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import { Breaker } from './breaker.js';
 import type { RedisLike } from './redis-like.js';
@@ -30,6 +31,7 @@ export class RedisConnection {
   failed = 0;
   notSent = 0;
   private readonly breaker: Breaker;
+  private readonly deadlines: Deadlines;
   private readonly listeners = new Set<ConnectionListener>();
   private closed = false;
 
@@ -41,6 +43,7 @@ export class RedisConnection {
     private readonly options: ConnectionOptions,
   ) {
     this.breaker = new Breaker(clock, options.breakerPause);
+    this.deadlines = new Deadlines(clock, options.commandTimeout);
     client.on('ready', this.onReady);
     client.on('close', this.onLost);
     client.on('error', this.onError);
@@ -124,17 +127,17 @@ export class RedisConnection {
 
   private withDeadline<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(this.options.commandTimeout, () => {
+      const deadline = this.deadlines.start(() => {
         this.breaker.timedOut();
         reject(new CacheUnavailableError('command', new Error(`no answer within ${this.options.commandTimeout} ms`)));
       });
       work.then(
         (answer) => {
-          cancel();
+          deadline.done = true;
           resolve(answer);
         },
         (error: unknown) => {
-          cancel();
+          deadline.done = true;
           // An error is an answer, and a lost connection is judged anew when it is back.
           this.breaker.answered();
           reject(error);

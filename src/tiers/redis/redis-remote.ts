@@ -2,17 +2,11 @@ import type { Clock } from '../../engine/clock.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import type { MarkerValue } from '../../engine/entry-format.js';
 import { type Version, VersionSource } from '../../engine/version.js';
-import type {
-  MarkerChange,
-  RemotePreparation,
-  RemoteRead,
-  RemoteStats,
-  RemoteTier,
-  RemoteTierContext,
-} from '../tier.js';
+import type { MarkerChange, RemoteRead, RemoteStats, RemoteTier, RemoteTierContext } from '../tier.js';
 import { Batch } from './batch.js';
 import type { RedisConnection } from './connection.js';
 import { RedisNames } from './names.js';
+import { ReadBatch } from './read-batch.js';
 import { CHANGE, EXPIRE, FILL, HOLD, MARK, PUT } from './scripts.js';
 import { Undelivered } from './undelivered.js';
 
@@ -26,7 +20,7 @@ const SCAN_COUNT = 500;
 interface Store {
   name: string;
   token: string;
-  bytes: Buffer;
+  bytes: string | Buffer;
   life: Milliseconds;
 }
 
@@ -55,6 +49,7 @@ export class RedisRemote implements RemoteTier {
     private readonly released: () => Promise<void>,
   ) {
     this.names = new RedisNames(namespace);
+    this.reads = new ReadBatch(this.names);
     this.wasReady = connection.ready;
     this.forget = connection.listen({
       // First on a new connection: whatever is sent after it sees its effect.
@@ -80,44 +75,37 @@ export class RedisRemote implements RemoteTier {
   private readonly fills = this.batch<Store, boolean>((stores) => this.sendStores(FILL, stores), MAX_BYTES, sizeOf);
   private readonly marks = this.batch<Place, Buffer>((places) => this.sendPlaces(MARK, places), MAX_KEYS);
   private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendPlaces(HOLD, places), MAX_KEYS);
-  private readonly reads = this.batch<string, Buffer | null>(
-    async (names) => (await this.connection.send('MGET', names)) as (Buffer | null)[],
-    MAX_KEYS,
-  );
-  /** Markers asked for in this tick: many keys have the same ones. */
-  private readonly markReads = new Map<string, Promise<MarkerValue | null>>();
-  private readonly markMakes = new Map<string, Promise<MarkerValue>>();
+  private reads: ReadBatch;
+  /** Lists of markers asked for in this tick: many keys have the same ones. */
+  private readonly marking = new Map<readonly string[], Promise<readonly MarkerValue[]>>();
 
-  async read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead> {
-    const entry = key === undefined ? null : this.reads.add(this.names.entry(key));
-    const current = markers.map((name) =>
-      this.shared(this.markReads, name, async () => toText(await this.reads.add(this.names.marker(name)))),
-    );
-    return { entry: await entry, markers: await Promise.all(current) };
+  read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead> {
+    if (this.reads.size >= MAX_KEYS) this.sendReads();
+    if (this.reads.size === 0) this.schedule();
+    return this.reads.add(key, markers);
   }
 
-  async prepare(
-    key: string | undefined,
-    version: Version,
-    holdFor: Milliseconds,
-    markers: readonly string[],
-    markerLife: Milliseconds,
-  ): Promise<RemotePreparation> {
-    const current = markers.map((name) =>
-      this.shared(this.markMakes, name, async () => {
-        const value = this.versions.next() + this.versions.next();
-        return toText(await this.marks.add({ name: this.names.marker(name), version: value, life: markerLife })) ?? '';
-      }),
-    );
-    const found = key === undefined ? null : this.holds.add({ name: this.names.entry(key), version, life: holdFor });
-    return { found: await found, markers: await Promise.all(current) };
+  hold(key: string, version: Version, holdFor: Milliseconds): Promise<Buffer | null> {
+    return this.holds.add({ name: this.names.entry(key), version, life: holdFor });
   }
 
-  fill(key: string, token: Version, bytes: Buffer, life: Milliseconds): Promise<boolean> {
+  mark(markers: readonly string[], life: Milliseconds): Promise<readonly MarkerValue[]> {
+    let answer = this.marking.get(markers);
+    if (answer === undefined) {
+      const asked = markers.map((name) =>
+        this.marks.add({ name: this.names.marker(name), version: this.versions.next() + this.versions.next(), life }),
+      );
+      answer = Promise.all(asked).then((values) => values.map((value) => value.toString('latin1')));
+      this.marking.set(markers, answer);
+    }
+    return answer;
+  }
+
+  fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
     return this.fills.add({ name: this.names.entry(key), token, bytes, life });
   }
 
-  async put(key: string, token: Version | undefined, bytes: Buffer, life: Milliseconds): Promise<boolean> {
+  async put(key: string, token: Version | undefined, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
     return this.puts.add({ name: this.names.entry(key), token: token ?? '', bytes, life });
   }
 
@@ -256,24 +244,18 @@ export class RedisRemote implements RemoteTier {
     // After all microtasks: callers that were woken by the same answer ask together.
     process.nextTick(() => {
       this.scheduled = false;
-      this.markReads.clear();
-      this.markMakes.clear();
+      this.marking.clear();
       for (const batch of this.batches) batch.flush();
+      this.sendReads();
     });
   }
 
-  private shared<T>(asked: Map<string, Promise<T>>, name: string, ask: () => Promise<T>): Promise<T> {
-    let answer = asked.get(name);
-    if (!answer) {
-      answer = ask();
-      asked.set(name, answer);
-    }
-    return answer;
+  private sendReads(): void {
+    const batch = this.reads;
+    if (batch.size === 0) return;
+    this.reads = new ReadBatch(this.names);
+    void batch.send((names) => this.connection.send('MGET', names));
   }
-}
-
-function toText(bytes: Buffer | null): string | null {
-  return bytes === null ? null : bytes.toString('latin1');
 }
 
 function sizeOf(store: Store): number {

@@ -12,27 +12,45 @@ function script(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
-/** The version of whatever is under a key; `false` for a key of another type. */
-const versionOf = `
-local function versionOf(key)
-  local found = redis.pcall('GETRANGE', key, 0, ${VERSION_LENGTH - 1})
-  return type(found) == 'string' and found
+/** Whether a key has this version. What is absent, of another type or shorter than a version has none. */
+const hasVersion = `
+local function hasVersion(key, version)
+  return #version == ${VERSION_LENGTH} and redis.pcall('GETRANGE', key, 0, ${VERSION_LENGTH - 1}) == version
+end`;
+
+/**
+ * SET NX GET. What cannot be ours (another type, or a length that none of ours has) is replaced, and answered as
+ * \`foreign\`. Every other error, such as a full memory, is one: it must not be taken for a reason to replace.
+ */
+const setIfAbsent = `
+local function setIfAbsent(key, value, life, isOurs)
+  local found = redis.pcall('SET', key, value, 'NX', 'GET', 'PX', life)
+  if type(found) == 'table' then
+    if not string.find(found.err, 'WRONGTYPE', 1, true) then error(found) end
+  elseif not found or isOurs(#found) then
+    return found, false
+  end
+  redis.call('SET', key, value, 'PX', life)
+  return false, true
 end`;
 
 // Each script takes several keys, so that all calls of one tick cost one command. The keys are independent of each other:
 // an order among them, or all-or-nothing, is neither needed nor promised.
+
+/** What HOLD answers where it replaced something foreign: too short for anything of ours. */
+export const FOREIGN = 'foreign';
 
 /**
  * HOLD: places a hold where nothing is, and answers for each key what was there (`false`: the hold is there now).
  * Guarantees that a load begins with a version that only a change of the key can remove.
  * KEYS: keys. ARGV: for each key version and life in ms.
  */
-export const HOLD = script(`
+export const HOLD = script(`${setIfAbsent}
+local function isOurs(length) return length >= ${VERSION_LENGTH} end
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local found = redis.pcall('SET', key, ARGV[2 * i - 1], 'NX', 'GET', 'PX', ARGV[2 * i])
-  -- A foreign type under our key: answered as bytes that are no entry, with a version that nothing can match.
-  answers[i] = type(found) == 'table' and 'foreign' or found
+  local found, foreign = setIfAbsent(key, ARGV[2 * i - 1], ARGV[2 * i], isOurs)
+  answers[i] = foreign and '${FOREIGN}' or found
 end
 return answers`);
 
@@ -41,15 +59,11 @@ return answers`);
  * so its life is prolonged by every load that relies on it (\`GT\`: never shortened).
  * KEYS: markers. ARGV: for each marker value and life in ms.
  */
-export const MARK = script(`
+export const MARK = script(`${setIfAbsent}
+local function isOurs(length) return length == ${2 * VERSION_LENGTH} end
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local found = redis.pcall('SET', key, ARGV[2 * i - 1], 'NX', 'GET', 'PX', ARGV[2 * i])
-  if type(found) == 'table' then
-    -- Not one of ours: replaced, which makes entries stale, never valid.
-    redis.call('UNLINK', key)
-    found = redis.call('SET', key, ARGV[2 * i - 1], 'PX', ARGV[2 * i]) and nil
-  end
+  local found = setIfAbsent(key, ARGV[2 * i - 1], ARGV[2 * i], isOurs)
   if found then redis.call('PEXPIRE', key, ARGV[2 * i], 'GT') end
   answers[i] = found or ARGV[2 * i - 1]
 end
@@ -60,10 +74,10 @@ return answers`);
  * so an eviction, an expiry or a lost write refuses the fill.
  * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers 1 (stored) or 0 for each.
  */
-export const FILL = script(`${versionOf}
+export const FILL = script(`${hasVersion}
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local same = versionOf(key) == ARGV[3 * i - 2]
+  local same = hasVersion(key, ARGV[3 * i - 2])
   if same then redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) end
   answers[i] = same and 1 or 0
 end
@@ -74,11 +88,11 @@ return answers`);
  * none. An empty token puts in any case.
  * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers 1 (stored) or 0 (removed) for each.
  */
-export const PUT = script(`${versionOf}
+export const PUT = script(`${hasVersion}
 local answers = {}
 for i, key in ipairs(KEYS) do
   local token = ARGV[3 * i - 2]
-  local same = token == '' or versionOf(key) == token
+  local same = token == '' or hasVersion(key, token)
   if same then redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) else redis.call('UNLINK', key) end
   answers[i] = same and 1 or 0
 end
@@ -103,17 +117,17 @@ return 1`);
 
 /**
  * CHANGE: gives markers a new version: 'dead' both halves, 'expired' the second one. A marker that is not there needs
- * nothing: its entries are stale already, and a load makes a new one.
+ * nothing: its entries are stale already, and a load makes a new one. What is none of ours is removed.
  * KEYS: markers. ARGV: 'dead' or 'expired', then for each marker a new value.
  */
 export const CHANGE = script(`
 for i, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 1 then
-    if ARGV[1] == 'dead' then
-      redis.call('SET', key, ARGV[i + 1], 'KEEPTTL')
-    else
-      redis.call('SETRANGE', key, ${VERSION_LENGTH}, string.sub(ARGV[i + 1], ${VERSION_LENGTH + 1}))
-    end
+  if redis.pcall('STRLEN', key) ~= ${2 * VERSION_LENGTH} then
+    redis.call('UNLINK', key)
+  elseif ARGV[1] == 'dead' then
+    redis.call('SET', key, ARGV[i + 1], 'KEEPTTL')
+  else
+    redis.call('SETRANGE', key, ${VERSION_LENGTH}, string.sub(ARGV[i + 1], ${VERSION_LENGTH + 1}))
   end
 end
 return 1`);
