@@ -171,7 +171,10 @@ function resolveMemory(check: Check, options: CacheOptions): Pick<ResolvedCache,
   }
   if (eviction !== 'lru') inside.fail('eviction', eviction, "Use 'lru': it is the only policy of this version.");
   const memoryTtl = inside.time('ttl', ttl, FOREVER, 1);
-  return { memory: memory && { maxEntries, maxBytes }, limits: { maxValueBytes, memoryTtl, values } };
+  return {
+    memory: memory && { maxEntries, maxBytes },
+    limits: { maxValueBytes, memoryTtl, values, countBytes: maxBytes < Number.POSITIVE_INFINITY },
+  };
 }
 
 function resolveSerializer(check: Check, { serializer = jsonSerializer, schema }: CacheOptions): Serializer {

@@ -77,9 +77,12 @@ export class Cache extends CacheService {
       const hit = this.reading.hit(key);
       if (hit !== undefined) return hit as Promise<T>;
     }
-    return guard(
-      () => this.reading.getOrLoad(encodeKey(key), load as Loader, this.core.policies.of(options)) as Promise<T>,
-    );
+    try {
+      const policy = this.core.policies.of(options);
+      return this.reading.getOrLoad(encodeKey(key), load as Loader, policy) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** For decorators: a hit in memory, or nothing. */

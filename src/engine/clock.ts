@@ -2,7 +2,7 @@ import type { Milliseconds } from './duration.js';
 
 /** Where the cache takes its time from. Tests put in their own (`FakeClock` of `nestjs-strata/testing`). */
 export interface Clock {
-  /** Milliseconds since 1970. May lag the true time by about a millisecond while the event loop is busy. */
+  /** Milliseconds since 1970. May lag by about a millisecond, and by more for some readings after the event loop was blocked. */
   now(): Milliseconds;
   /** Calls `then` once after `delay`; the answer cancels. Must not keep the process alive. */
   after(delay: Milliseconds, then: () => void): () => void;

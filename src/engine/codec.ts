@@ -16,6 +16,9 @@ export interface CodecOptions {
   maxBytes: number;
 }
 
+/** What of a stored entry its value is made from. */
+export type StoredPayload = Pick<StoredValue, 'profile' | 'tagged' | 'compressed' | 'payload'>;
+
 /** A payload and how it was made. */
 export interface EncodedValue {
   payload: string | Uint8Array;
@@ -27,28 +30,38 @@ export interface EncodedValue {
 export class Codec {
   /** Written into every entry and compared when it is read. */
   readonly profile: string;
+  /** Tags make text longer than the value they stand for; four times the limit leaves room for that. */
+  private readonly largest: number;
 
   constructor(
     private readonly options: CodecOptions,
     private readonly types: ValueTypes,
   ) {
     this.profile = `${options.serializer.name}/${options.schema}`;
+    this.largest = Math.min(Math.ceil(options.maxBytes * 4), 2 ** 31 - 1);
   }
 
   encode(snapshot: Snapshot): EncodedValue {
     const data = snapshot.typed ? toTagged(snapshot.value, this.types) : snapshot.value;
     const payload = this.options.serializer.encode(data);
+    return this.options.compressFrom === Number.POSITIVE_INFINITY
+      ? { payload, tagged: snapshot.typed, compressed: false }
+      : this.compress(payload, snapshot.typed);
+  }
+
+  /** Synchronous on purpose: two writes of one key must reach Redis in the order in which they were made. */
+  private compress(payload: string | Uint8Array, tagged: boolean): EncodedValue {
     const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
-    // Synchronous on purpose: two writes of one key must reach Redis in the order in which they were made.
-    if (length >= this.options.compressFrom) {
+    // What could not be read again stays as it is, and is refused for its size.
+    if (length >= this.options.compressFrom && length <= this.largest) {
       const small = deflateRawSync(payload, { level: 1 });
-      if (small.length < length) return { payload: small, tagged: snapshot.typed, compressed: true };
+      if (small.length < length) return { payload: small, tagged, compressed: true };
     }
-    return { payload, tagged: snapshot.typed, compressed: false };
+    return { payload, tagged, compressed: false };
   }
 
   /** Throws `CacheEntryError` when the payload cannot be read: the caller treats the entry as a miss. */
-  decode(entry: StoredValue): unknown {
+  decode(entry: StoredPayload): unknown {
     if (entry.profile !== this.profile) {
       throw new CacheEntryError(
         `A stored value was written as "${entry.profile}", this cache reads "${this.profile}".`,
@@ -56,18 +69,13 @@ export class Codec {
       );
     }
     try {
-      const payload = entry.compressed ? this.inflate(entry.payload) : entry.payload;
+      const { compressed, payload: bytes } = entry;
+      const payload = compressed ? inflateRawSync(bytes, { maxOutputLength: this.largest }) : bytes;
       const data = this.options.serializer.decode(payload);
       return entry.tagged ? fromTagged(data, this.types) : data;
     } catch (error) {
       if (error instanceof CacheEntryError) throw error;
       throw new CacheEntryError('The payload of a stored value is damaged.', 'It is loaded again.', error);
     }
-  }
-
-  private inflate(payload: Buffer): Buffer {
-    // Tags make text longer than the value they stand for; four times the limit leaves room for that.
-    const limit = Math.min(this.options.maxBytes * 4, 2 ** 31 - 1);
-    return inflateRawSync(payload, { maxOutputLength: limit });
   }
 }

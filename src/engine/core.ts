@@ -24,6 +24,8 @@ export interface Limits {
   /** Longest time the memory tier answers for a value that Redis has too. */
   readonly memoryTtl: Milliseconds;
   readonly values: ValueSharing;
+  /** Whether the memory tier is bounded by bytes. */
+  readonly countBytes: boolean;
 }
 
 /** The parts of one cache: what its read and write paths share. */
@@ -47,18 +49,24 @@ export interface Core {
   readonly background: Background;
 }
 
-/** Remembers promises until they settle, for `idle()` and for shutdown. */
+/** Counts work that goes on after its caller was answered, for `idle()` and for shutdown. */
 export class Background {
-  private readonly pending = new Set<Promise<unknown>>();
+  private running = 0;
+  private waiting: (() => void)[] = [];
 
-  add(work: Promise<unknown>): void {
-    this.pending.add(work);
-    const done = (): void => void this.pending.delete(work);
-    work.then(done, done);
+  begin(): void {
+    this.running++;
   }
 
-  async idle(): Promise<void> {
-    while (this.pending.size > 0) await Promise.allSettled(this.pending);
+  end(): void {
+    if (--this.running > 0) return;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  idle(): Promise<void> {
+    return this.running === 0 ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
   }
 }
 
@@ -101,17 +109,22 @@ export function valueFor(core: Core, entry: MemoryEntry): unknown {
   if (entry.alone) return entry.value;
   if (entry.copied) return prepareValue(core, core.values.copy(entry.value));
   if (!entry.ready) {
-    // Not when it was stored: most of what is written is never read from memory.
-    prepareValue(core, entry.value);
+    // Not when it was put into memory: most of what is written there is never read. Such a value was copied in the way
+    // that is fastest if it stays unread.
+    const cheap = entry.version === undefined && entry.source === 'set' && core.limits.values === 'frozen';
+    entry.value = prepareValue(core, cheap ? core.values.copy(entry.value, true) : entry.value);
     entry.ready = true;
   }
   return entry.value;
 }
 
 /** Takes a private copy of what a caller or loader gave; `undefined` (and an event) if it cannot be stored. */
-export function takeSnapshot(core: Core, key: string, value: unknown): Snapshot | undefined {
+export function takeSnapshot(core: Core, key: string, value: unknown, readSoon = true): Snapshot | undefined {
   try {
-    const snapshot = core.limits.values === 'shared' && !core.remote ? measure(value) : core.values.snapshot(value);
+    const shared = core.limits.values === 'shared' && !core.remote;
+    const snapshot = shared
+      ? measure(value, core.limits.countBytes)
+      : core.values.snapshot(value, readSoon && core.limits.values === 'frozen');
     if (snapshot.bytes > core.limits.maxValueBytes) throw tooLarge(snapshot.bytes, core);
     return core.limits.values === 'shared' ? { ...snapshot, value } : snapshot;
   } catch (error) {

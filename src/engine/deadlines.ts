@@ -3,7 +3,10 @@ import type { Milliseconds } from './duration.js';
 
 /** Something that is given up when it is not done in time. */
 export class Deadline {
-  done = false;
+  /** It ended: in time, or by being given up. */
+  over = false;
+  before: Deadline | undefined;
+  after: Deadline | undefined;
 
   constructor(
     readonly at: Milliseconds,
@@ -13,11 +16,12 @@ export class Deadline {
 
 /**
  * Deadlines that all have the same length. They end in the order in which they began, so one timer serves all of them: a
- * timer of its own for each command or load costs more than the rest of it.
+ * timer of its own for each command or load costs more than the rest of it. A list, not a queue: what was done in time
+ * must not be kept until its time would have been over.
  */
 export class Deadlines {
-  private readonly queue: Deadline[] = [];
-  private first = 0;
+  private first: Deadline | undefined;
+  private last: Deadline | undefined;
   private armed = false;
 
   constructor(
@@ -25,38 +29,41 @@ export class Deadlines {
     private readonly length: Milliseconds,
   ) {}
 
-  /** Calls `expire` when the time is over, unless `done` was set before. */
+  /** Calls `expire` when the time is over, unless it is stopped before. */
   start(expire: () => void): Deadline {
     const deadline = new Deadline(this.clock.now() + this.length, expire);
-    this.queue.push(deadline);
-    if (!this.armed) this.arm();
+    deadline.before = this.last;
+    if (this.last) this.last.after = deadline;
+    else this.first = deadline;
+    this.last = deadline;
+    if (!this.armed) this.arm(this.length);
     return deadline;
   }
 
-  private arm(): void {
-    this.dropDone();
-    const next = this.queue[this.first];
-    if (next === undefined) return;
+  /** Answers whether it came in time. */
+  stop(deadline: Deadline): boolean {
+    if (deadline.over) return false;
+    deadline.over = true;
+    const { before, after } = deadline;
+    if (before) before.after = after;
+    else this.first = after;
+    if (after) after.before = before;
+    else this.last = before;
+    deadline.before = undefined;
+    deadline.after = undefined;
+    return true;
+  }
+
+  private arm(delay: Milliseconds): void {
     this.armed = true;
-    this.clock.after(Math.max(1, next.at - this.clock.now()), () => {
+    this.clock.after(delay, () => {
       this.armed = false;
-      this.expireDue();
-      this.arm();
+      const now = this.clock.now();
+      for (let due = this.first; due && due.at <= now; due = this.first) {
+        this.stop(due);
+        due.expire();
+      }
+      if (this.first && !this.armed) this.arm(Math.max(1, this.first.at - now));
     });
-  }
-
-  private expireDue(): void {
-    const now = this.clock.now();
-    for (let next = this.queue[this.first]; next && (next.done || next.at <= now); next = this.queue[++this.first]) {
-      if (next.done) continue;
-      next.done = true;
-      next.expire();
-    }
-  }
-
-  private dropDone(): void {
-    while (this.queue[this.first]?.done) this.first++;
-    if (this.first === this.queue.length || this.first > 1_000) this.queue.splice(0, this.first);
-    if (this.queue.length === 0 || this.first > this.queue.length) this.first = 0;
   }
 }

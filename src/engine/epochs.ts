@@ -58,9 +58,8 @@ export class Epochs {
   /** The marker that killed or expired it, for `explain`. */
   culprit(thing: Dated): string | undefined {
     if (thing.epoch < this.floor) return ALL;
-    return thing.markers.find(
-      (name) => Math.max(this.dead.get(name) ?? -1, this.expired.get(name) ?? -1) > thing.epoch,
-    );
+    const changed = (by: ReadonlyMap<string, number>) => (name: string) => (by.get(name) ?? -1) > thing.epoch;
+    return thing.markers.find(changed(this.dead)) ?? thing.markers.find(changed(this.expired));
   }
 
   private startOver(): void {

@@ -46,7 +46,8 @@ export class EventHub {
     set.add(listener);
     return () => {
       set.delete(listener);
-      if (set.size === 0) this.listeners.delete(event);
+      // It may have been replaced since, if this is called twice.
+      if (set.size === 0 && this.listeners.get(event) === set) this.listeners.delete(event);
     };
   }
 

@@ -28,7 +28,6 @@ export function encodeKey(key: CacheKey): EncodedKey {
   if (typeof key === 'string') {
     if (key.length === 0) throw emptyKey();
     if (key.length > MAX_KEY_LENGTH) throw longKey(key.length);
-    if (!key.isWellFormed()) throw illFormedKey();
     return key;
   }
   if (!Array.isArray(key)) {
@@ -72,12 +71,5 @@ function longKey(length: number): CacheKeyError {
   return new CacheKeyError(
     `The key has ${length} characters; ${MAX_KEY_LENGTH} are allowed.`,
     "Pass the long part inside an array key (['search', text]): long array keys are hashed.",
-  );
-}
-
-function illFormedKey(): CacheKeyError {
-  return new CacheKeyError(
-    'The key contains half of a character (a lone surrogate), for which Redis would take any other half.',
-    "Pass the text inside an array key (['search', text]): there it is escaped.",
   );
 }

@@ -1,6 +1,7 @@
 import { CacheOptionsError } from '../cache.errors.js';
 import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
 import { checkTags } from './policy.js';
+import type { VersionSource } from './version.js';
 
 /** What a load is given. */
 export interface LoadContext<T = unknown> {
@@ -26,9 +27,16 @@ export class LoadRecord implements LoadContext<unknown> {
 
   constructor(
     readonly signal: AbortSignal,
-    readonly requestId: string,
+    private readonly versions: VersionSource,
     private readonly getStale: () => unknown,
   ) {}
+
+  private id: string | undefined;
+
+  get requestId(): string {
+    this.id ??= this.versions.next();
+    return this.id;
+  }
 
   get stale(): unknown {
     return this.getStale();

@@ -1,12 +1,14 @@
 import { LoadTimeoutError } from '../cache.errors.js';
+import type { RemoteTier } from '../tiers/tier.js';
 import { type Core, holdFor, inMemory, markerLife, report, takeSnapshot, toMemory, valueFor } from './core.js';
-import { FOREVER } from './duration.js';
+import { Deadlines } from './deadlines.js';
+import { FOREVER, type Milliseconds } from './duration.js';
 import type { Flight } from './flights.js';
 import { type LoadContext, LoadRecord } from './load-context.js';
 import { judge, type Lookup, lookUp } from './lookup.js';
-import type { MemoryEntry } from './memory-entry.js';
+import { MemoryEntry } from './memory-entry.js';
 import type { ResolvedPolicy } from './policy.js';
-import { fill, type NewValue, newValue, type Permit, type Stored, storeInMemory } from './storing.js';
+import { fill, type NewValue, newValue, type Permit, storeInMemory } from './storing.js';
 
 export type Loader = (context: LoadContext<never>) => unknown;
 
@@ -29,67 +31,80 @@ export class Loading {
     this.closing.abort();
   }
 
-  /** Ends the flight, at the latest when its value is stored. `lookup`: what Redis said; `undefined` if it was not asked. */
-  async load(flight: Flight, load: Loader, policy: ResolvedPolicy, lookup: Lookup | undefined): Promise<Outcome> {
-    const { core } = this;
-    let permit: Permit | undefined;
-    if (lookup) {
-      const got = await this.acquire(flight, policy, lookup);
-      if (got && 'entry' in got) {
-        core.flights.end(flight);
-        return got.entry;
-      }
-      permit = got;
-    }
-    const stale = this.staleOf(flight, policy, lookup);
-    const context = new LoadRecord(this.closing.signal, core.versions.next(), () => {
-      const entry = stale();
-      return entry && valueFor(core, entry);
+  /**
+   * Loads for a flight and ends it, at the latest when its value is stored. `lookup`: what Redis said; `undefined` if it was
+   * not asked. When the load fails or takes too long, a stale value stands in if there is one.
+   */
+  load(flight: Flight, load: Loader, policy: ResolvedPolicy, lookup: Lookup | undefined): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        const entry = this.staleFor(flight, policy, lookup);
+        if (entry) resolve(this.serveStale(flight, entry, policy, error));
+        else reject(error);
+      };
+      const deadlines = this.deadlinesOf(policy);
+      const deadline = deadlines?.start(() => this.giveUp(flight, policy, fail));
+      const finish = (): void => {
+        if (deadline && !deadlines?.stop(deadline)) this.core.background.end();
+      };
+      this.land(flight, load, policy, lookup).then(
+        (outcome) => {
+          finish();
+          resolve(outcome);
+        },
+        (error: unknown) => {
+          finish();
+          fail(error);
+        },
+      );
     });
-    const landing = this.land(flight, load, context, policy, permit);
-    try {
-      return await (policy.hardTimeout === FOREVER ? landing : this.bounded(flight, landing, policy));
-    } catch (error) {
-      const entry = stale();
-      if (!entry) throw error;
-      return this.serveStale(flight, entry, policy, error);
-    }
   }
 
-  /** The right to store what will be loaded; or a value that somebody stored meanwhile. `undefined`: Redis went away. */
-  private async acquire(
-    flight: Flight,
-    policy: ResolvedPolicy,
-    lookup: Lookup,
-  ): Promise<Permit | { entry: MemoryEntry } | undefined> {
-    const { core } = this;
-    if (!core.remote) return undefined;
-    try {
-      const version = core.versions.next();
-      const placed = lookup.token === undefined ? core.remote.hold(flight.key, version, holdFor(policy)) : null;
-      const [found, markers] = await Promise.all([placed, core.remote.mark(flight.markers, markerLife(policy))]);
-      if (lookup.token !== undefined) return { token: lookup.token, markers };
-      if (found === null) return { token: version, markers };
-      const other = await judge(core, flight, { entry: found, markers });
-      return other.fresh ? { entry: other.fresh } : { token: other.token ?? version, markers };
-    } catch (error) {
-      report(core, 'hold', error, flight.key);
-      return undefined;
+  private readonly deadlines = new Map<Milliseconds, Deadlines>();
+
+  private deadlinesOf({ hardTimeout }: ResolvedPolicy): Deadlines | undefined {
+    if (hardTimeout === FOREVER) return undefined;
+    let deadlines = this.deadlines.get(hardTimeout);
+    if (deadlines === undefined) {
+      deadlines = new Deadlines(this.core.clock, hardTimeout);
+      this.deadlines.set(hardTimeout, deadlines);
     }
+    return deadlines;
   }
 
-  /** Calls the loader and stores its result; storing goes on after the answer. Ends the flight. */
+  /** The load goes on in the background and is stored, but takes no further callers. */
+  private giveUp(flight: Flight, policy: ResolvedPolicy, fail: (error: unknown) => void): void {
+    flight.shared = undefined;
+    this.core.background.begin();
+    fail(new LoadTimeoutError(flight.key, policy.hardTimeout));
+  }
+
+  /** Gets the right to store, calls the loader, and starts to store. Ends the flight. */
   private async land(
     flight: Flight,
     load: Loader,
-    context: LoadRecord,
     policy: ResolvedPolicy,
-    permit: Permit | undefined,
+    lookup: Lookup | undefined,
   ): Promise<Outcome> {
     const { core } = this;
-    let storing: Promise<unknown> | undefined;
+    let storing = false;
     try {
-      const raw = await this.call(flight, load, context);
+      const permit = lookup && (await this.acquire(flight, policy, lookup));
+      if (permit instanceof MemoryEntry) return permit;
+      const context = new LoadRecord(this.closing.signal, core.versions, () => {
+        const entry = this.staleFor(flight, policy, lookup);
+        return entry && valueFor(core, entry);
+      });
+      this.loadBegins(flight);
+      const start = performance.now();
+      let raw: unknown;
+      try {
+        raw = await load(context as LoadContext<never>);
+      } catch (error) {
+        this.loadEnded(flight, start, { error });
+        throw error;
+      }
+      this.loadEnded(flight, start);
       if (raw === undefined || (raw === null && !policy.cacheNull) || context.skipped) return { raw };
       const snapshot = takeSnapshot(core, flight.key, raw);
       if (!snapshot) return { raw };
@@ -100,46 +115,62 @@ export class Loading {
       } else if (policy.strong) {
         return await this.fillOrAdopt(flight, value, policy, permit);
       } else {
-        storing = this.fill(flight, value, policy, permit);
+        storing = true;
+        void this.fillAndEnd(flight, value, policy, permit);
       }
       return value.entry;
     } finally {
-      if (storing) core.background.add(storing.then(() => core.flights.end(flight)));
-      else core.flights.end(flight);
+      if (!storing) core.flights.end(flight);
     }
   }
 
-  private async call(flight: Flight, load: Loader, context: LoadRecord): Promise<unknown> {
-    const { counters, events } = this.core;
-    const { key } = flight;
-    counters.loads++;
-    if (events.heard('load')) events.emit('load', { key });
-    const start = performance.now();
-    try {
-      const raw = await load(context as LoadContext<never>);
-      if (events.heard('loaded')) events.emit('loaded', { key, took: performance.now() - start });
-      return raw;
-    } catch (error) {
-      counters.loadErrors++;
-      if (events.heard('loaded')) events.emit('loaded', { key, took: performance.now() - start, error });
-      throw error;
-    } finally {
-      counters.time('load', start);
-    }
-  }
-
-  /** Never rejects: the callers have their value, and storing it is a favour. */
-  private async fill(
+  /** The right to store what will be loaded; or a value that somebody stored meanwhile. `undefined`: Redis went away. */
+  private async acquire(
     flight: Flight,
-    value: NewValue,
     policy: ResolvedPolicy,
-    permit: Permit,
-  ): Promise<Stored | undefined> {
+    lookup: Lookup,
+  ): Promise<Permit | MemoryEntry | undefined> {
+    const { core } = this;
+    const remote = core.remote as RemoteTier;
     try {
-      return await fill(this.core, flight, value, policy, permit);
+      const marking = remote.mark(flight.markers, markerLife(policy));
+      if (lookup.token !== undefined) return { token: lookup.token, markers: await marking };
+      const version = core.versions.next();
+      const found = await remote.hold(flight.key, version, holdFor(policy));
+      const markers = await marking;
+      if (found === null) return { token: version, markers };
+      const other = await judge(core, flight, { entry: found, markers });
+      return other.fresh ?? { token: other.token ?? version, markers };
     } catch (error) {
-      report(this.core, 'fill', error, flight.key);
+      report(core, 'hold', error, flight.key);
       return undefined;
+    }
+  }
+
+  private loadBegins(flight: Flight): void {
+    const { counters, events } = this.core;
+    counters.loads++;
+    if (events.heard('load')) events.emit('load', { key: flight.key });
+  }
+
+  private loadEnded(flight: Flight, start: number, failure?: { error: unknown }): void {
+    const { counters, events } = this.core;
+    counters.time('load', start);
+    if (failure) counters.loadErrors++;
+    if (events.heard('loaded')) events.emit('loaded', { key: flight.key, took: performance.now() - start, ...failure });
+  }
+
+  /** The callers have their value: storing it is a favour, and takes the time it takes. */
+  private async fillAndEnd(flight: Flight, value: NewValue, policy: ResolvedPolicy, permit: Permit): Promise<void> {
+    const { core } = this;
+    core.background.begin();
+    try {
+      await fill(core, flight, value, policy, permit);
+    } catch (error) {
+      report(core, 'fill', error, flight.key);
+    } finally {
+      core.flights.end(flight);
+      core.background.end();
     }
   }
 
@@ -154,8 +185,8 @@ export class Loading {
     permit: Permit,
   ): Promise<MemoryEntry> {
     const { core } = this;
-    if ((await this.fill(flight, value, policy, permit)) === 'stored') return value.entry;
     try {
+      if ((await fill(core, flight, value, policy, permit)) === 'stored') return value.entry;
       const now = await lookUp(core, flight);
       if (now.fresh) return now.fresh;
       if (now.token !== undefined) await core.remote?.evict([flight.key]);
@@ -165,40 +196,17 @@ export class Loading {
     return value.entry;
   }
 
-  /** Rejects when the load takes too long. The load goes on and is stored, but takes no further callers. */
-  private bounded(flight: Flight, landing: Promise<Outcome>, policy: ResolvedPolicy): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.core.clock.after(policy.hardTimeout, () => {
-        flight.shared = undefined;
-        this.core.background.add(landing);
-        reject(new LoadTimeoutError(flight.key, policy.hardTimeout));
-      });
-      landing.then(
-        (outcome) => {
-          cancel();
-          resolve(outcome);
-        },
-        (error: unknown) => {
-          cancel();
-          reject(error);
-        },
-      );
-    });
-  }
-
   /**
    * The value that may stand in. When Redis answered, what it has counts: a copy in memory may have been evicted by
    * somebody else, unless it never was in Redis.
    */
-  private staleOf(flight: Flight, policy: ResolvedPolicy, lookup: Lookup | undefined): () => MemoryEntry | undefined {
+  private staleFor(flight: Flight, policy: ResolvedPolicy, lookup: Lookup | undefined): MemoryEntry | undefined {
     const { core } = this;
-    return () => {
-      if (policy.grace === 0 || flight.flagged) return undefined;
-      const own = core.memory?.peek(flight.key);
-      const usable = own && (lookup === undefined || own.version === undefined) ? own : lookup?.stale?.();
-      if (!usable || core.epochs.since(usable.epoch, usable.markers) === 'dead') return undefined;
-      return core.clock.now() < Math.min(usable.staleUntil, usable.expiresAt + policy.grace) ? usable : undefined;
-    };
+    if (policy.grace === 0 || flight.flagged) return undefined;
+    const own = core.memory?.peek(flight.key);
+    const usable = own && (lookup === undefined || own.version === undefined) ? own : lookup?.stale?.();
+    if (!usable || core.epochs.since(usable.epoch, usable.markers) === 'dead') return undefined;
+    return core.clock.now() < Math.min(usable.staleUntil, usable.expiresAt + policy.grace) ? usable : undefined;
   }
 
   /** Serves a stale value, and goes on doing so until the next try is due. */

@@ -25,7 +25,7 @@ export interface EntryFacts {
 export class MemoryEntry implements Dated {
   /** The settled promise of all hits: made once, it makes a hit cheaper than an async function would. */
   promise: Promise<unknown> | undefined;
-  readonly value: unknown;
+  value: unknown;
   readonly copied: boolean;
   readonly bytes: number;
   readonly createdAt: Milliseconds;

@@ -43,7 +43,7 @@ export class Prefixes {
     if (first !== undefined) names.push(prefixMarker(first));
     for (const pattern of this.declared) {
       const match = pattern.exec(key)?.[0];
-      if (match !== undefined && match !== first) names.push(prefixMarker(match));
+      if (match !== undefined && !names.includes(prefixMarker(match))) names.push(prefixMarker(match));
     }
     for (const tag of tags) names.push(tagMarker(tag));
     return names;

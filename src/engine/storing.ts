@@ -95,10 +95,13 @@ export async function fill(
   permit: Permit,
 ): Promise<Stored> {
   const remote = core.remote as RemoteTier;
-  const bytes = await encode(core, flight, value, policy, permit.markers);
+  const markers = needsMarkers(value.entry, policy, permit.markers)
+    ? await askMarkers(remote, value.entry, policy, permit.markers)
+    : permit.markers;
+  const bytes = encode(core, flight, value, policy, markers);
   if (!bytes) return 'unstorable';
-  const { markers } = value.entry;
-  if (core.flights.spoiled(flight, markers) || remote.refuses(flight.key, markers)) return refuse(core, flight);
+  const names = value.entry.markers;
+  if (core.flights.spoiled(flight, names) || remote.refuses(flight.key, names)) return refuse(core, flight);
   const done = await remote.fill(flight.key, permit.token, bytes, lifeInRedis(value.entry, policy));
   return done ? finish(core, flight, value.entry, policy) : refuse(core, flight);
 }
@@ -115,7 +118,10 @@ export async function put(
   permit: PutPermit,
 ): Promise<Stored> {
   const remote = core.remote as RemoteTier;
-  const bytes = await encode(core, flight, value, policy, permit.markers);
+  const markers = needsMarkers(value.entry, policy, permit.markers)
+    ? await askMarkers(remote, value.entry, policy, permit.markers)
+    : permit.markers;
+  const bytes = encode(core, flight, value, policy, markers);
   if (!bytes) return 'unstorable';
   const done = await remote.put(flight.key, permit.token, bytes, lifeInRedis(value.entry, policy));
   return done ? finish(core, flight, value.entry, policy) : refuse(core, flight);
@@ -141,27 +147,37 @@ function lifeInRedis(entry: MemoryEntry, policy: ResolvedPolicy): Milliseconds {
   return physicalLife(entry.expiresAt - entry.createdAt, policy.grace, policy);
 }
 
-/** The entry's bytes, with what its markers were before the load; tags that only the result told are asked for now. */
-async function encode(
+/** The entry's bytes, with what its markers were before the load. */
+function encode(
   core: Core,
   flight: Flight,
   { entry, snapshot }: NewValue,
   policy: ResolvedPolicy,
-  known: readonly MarkerValue[],
-): Promise<string | Buffer | undefined> {
-  const remote = core.remote as RemoteTier;
-  const late = entry.markers.slice(known.length);
-  const freshFor = entry.expiresAt - entry.createdAt;
-  const life = markerLife({ ...policy, ttl: Math.max(policy.ttl, freshFor) });
-  const markerValues = late.length === 0 ? known : [...known, ...(await remote.mark(late, life))];
-  // The load gave its value a longer life than the policy says: its markers have to live as long.
-  if (freshFor > policy.ttl) await remote.mark(entry.markers, life);
+  markerValues: readonly MarkerValue[],
+): string | Buffer | undefined {
   return encodeFor(core, flight.key, snapshot, policy, {
     version: entry.version ?? core.versions.next(),
     createdAt: entry.createdAt,
-    freshFor,
+    freshFor: entry.expiresAt - entry.createdAt,
     source: entry.source,
     markers: entry.markers,
     markerValues,
   });
+}
+
+/** Whether only the result told some tags, or a life longer than the policy's, which its markers must outlive. */
+function needsMarkers(entry: MemoryEntry, policy: ResolvedPolicy, known: readonly MarkerValue[]): boolean {
+  return entry.markers.length > known.length || entry.expiresAt - entry.createdAt > policy.ttl;
+}
+
+async function askMarkers(
+  remote: RemoteTier,
+  entry: MemoryEntry,
+  policy: ResolvedPolicy,
+  known: readonly MarkerValue[],
+): Promise<readonly MarkerValue[]> {
+  const ttl = Math.max(policy.ttl, entry.expiresAt - entry.createdAt);
+  const now = await remote.mark(entry.markers, markerLife({ ...policy, ttl }));
+  // What was known before the load counts: a marker that changed since makes the entry stale, as it should.
+  return [...known, ...now.slice(known.length)];
 }

@@ -1,5 +1,5 @@
 import { CacheTargetError } from '../cache.errors.js';
-import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
+import { type CacheKey, type EncodedKey, encodeKey, MAX_KEY_LENGTH } from './key.js';
 
 /** What `evict` and `expire` act on: one key, several keys, everything with a tag, with a prefix, or matching a pattern. */
 export type CacheTarget =
@@ -28,6 +28,8 @@ export function parseTarget(target: CacheTarget): ParsedTarget {
   if (typeof target === 'string') return { kind: 'keys', keys: [encodeKey(target)] };
   if (Array.isArray(target)) return { kind: 'keys', keys: keysOf(target as readonly unknown[]) };
   if (typeof target === 'object' && target !== null) {
+    const given = Object.values(target).filter((value) => value !== undefined);
+    if (given.length > 1) throw new CacheTargetError('What was passed has several targets.', 'Call it once for each.');
     if ('tags' in target && isTexts(target.tags)) return { kind: 'tags', tags: target.tags };
     if ('prefix' in target && isText(target.prefix)) return { kind: 'prefix', prefix: target.prefix };
     if ('pattern' in target && isText(target.pattern)) return { kind: 'pattern', pattern: target.pattern };
@@ -38,9 +40,16 @@ export function parseTarget(target: CacheTarget): ParsedTarget {
 function keysOf(target: readonly unknown[]): EncodedKey[] {
   if (target.length === 0) return [];
   const keys = new Set([encodeKey(target)]);
-  const isKey = (item: unknown): item is CacheKey => (typeof item === 'string' ? item !== '' : Array.isArray(item));
-  if (target.every(isKey)) for (const key of target) if (key.length > 0) keys.add(encodeKey(key));
+  if (target.every((item) => typeof item === 'string' || Array.isArray(item))) {
+    for (const item of target) if (isKey(item)) keys.add(encodeKey(item));
+  }
   return [...keys];
+}
+
+/** What cannot be a key by itself (the long text of `['search', text]`) is only a part of one. */
+function isKey(item: string | readonly unknown[]): boolean {
+  if (typeof item === 'string') return item.length > 0 && item.length <= MAX_KEY_LENGTH;
+  return item.length > 1 || (item.length === 1 && item[0] !== '');
 }
 
 function isText(value: unknown): value is string {

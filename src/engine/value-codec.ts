@@ -1,8 +1,8 @@
 import { CacheEntryError } from '../cache.errors.js';
-import type { ValueTypes } from './value-types.js';
+import { isExactly, isPlainArray, type ValueTypes } from './value-types.js';
 
 /**
- * Values that JSON cannot say are written as `{ "$": [tag, ...] }`; a plain object that has a `$` of its own is wrapped
+ * Values that JSON cannot say are written as `{ "$": [tag, ...] }`; a plain object that has a `$` of its own is written
  * the same way, so nothing a user stores can be mistaken for a tag.
  */
 export function toTagged(value: unknown, types: ValueTypes): unknown {
@@ -25,14 +25,14 @@ export function toTagged(value: unknown, types: ValueTypes): unknown {
 function objectToTagged(value: object, types: ValueTypes): unknown {
   const inner = (inside: unknown): unknown => toTagged(inside, types);
   // Array.from instead of map: a hole is an undefined.
-  if (Array.isArray(value)) return Array.from(value, inner);
-  if (value instanceof Date) return tag('d', value.getTime());
-  if (value instanceof Map)
+  if (isPlainArray(value)) return Array.from(value, inner);
+  if (isExactly(value, Date)) return tag('d', value.getTime());
+  if (isExactly(value, Map))
     return tag(
       'm',
       Array.from(value, ([k, v]) => [inner(k), inner(v)]),
     );
-  if (value instanceof Set) return tag('s', Array.from(value, inner));
+  if (isExactly(value, Set)) return tag('s', Array.from(value, inner));
   if (ArrayBuffer.isView(value)) {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
     return tag('b', Buffer.isBuffer(value) ? 'Buffer' : value.constructor.name, bytes);
@@ -40,8 +40,10 @@ function objectToTagged(value: object, types: ValueTypes): unknown {
   const prototype: unknown = Object.getPrototypeOf(value);
   const type = prototype === Object.prototype || prototype === null ? undefined : types.of(value);
   if (type) return tag('t', type.name, inner(type.encode(value)));
-  const out = Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, inner(inside)]));
-  return '$' in out ? tag('o', out) : out;
+  const entries = Object.entries(value).map(([name, inside]): [string, unknown] => [name, inner(inside)]);
+  // MessagePack renames a `__proto__`.
+  const special = entries.some(([name]) => name === '$' || name === '__proto__');
+  return special ? tag('o', entries) : Object.fromEntries(entries);
 }
 
 function tag(name: string, ...data: unknown[]): { $: unknown[] } {
@@ -85,7 +87,8 @@ function untag([name, first, second]: unknown[], types: ValueTypes): unknown {
     case 't':
       return restoreInstance(first as string, fromTagged(second, types), types);
     case 'o':
-      return restoreProperties(first as Record<string, unknown>, types);
+      // Makes own properties, also of a `__proto__`.
+      return Object.fromEntries((first as [string, unknown][]).map(([k, v]) => [k, fromTagged(v, types)]));
     default:
       throw new CacheEntryError(`A stored value has the unknown type tag "${String(name)}".`, 'It is loaded again.');
   }

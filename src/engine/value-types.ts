@@ -1,3 +1,5 @@
+import { CacheOptionsError, type OptionProblem } from '../cache.errors.js';
+
 /** How instances of one class are stored and made again. `encode` gives data that may contain any storable value. */
 export interface ValueType<T = unknown> {
   /** Stands in the stored entry: keep it when the class is renamed. */
@@ -10,7 +12,7 @@ export interface ValueType<T = unknown> {
 }
 
 /** A class by itself means: store its own properties, make it again without calling the constructor. */
-export type ValueTypeOption = ValueType<never> | (abstract new (...args: never[]) => unknown);
+export type ValueTypeOption = ValueType | (abstract new (...args: never[]) => unknown);
 
 interface DecimalClass {
   new (text: string): { toString(): string };
@@ -25,7 +27,14 @@ export class ValueTypes {
   private readonly byName = new Map<string, ValueType>();
 
   constructor(options: readonly ValueTypeOption[] = []) {
-    for (const option of options) this.add(typeof option === 'function' ? typeOfClass(option) : (option as ValueType));
+    const problems: OptionProblem[] = [];
+    for (const option of options) {
+      const type = typeof option === 'function' ? typeOfClass(option) : option;
+      const remedy = this.check(type);
+      if (remedy === undefined) this.add(type as ValueType);
+      else problems.push({ option: 'types', value: type?.name ?? type, remedy });
+    }
+    if (problems.length > 0) throw new CacheOptionsError(problems);
   }
 
   of(value: object): ValueType | undefined {
@@ -38,6 +47,18 @@ export class ValueTypes {
 
   named(name: string): ValueType | undefined {
     return this.byName.get(name);
+  }
+
+  /** What is wrong with an option, as what to do about it. */
+  private check(type: ValueType | undefined): string | undefined {
+    if (typeof type?.class !== 'function' || typeof type.encode !== 'function' || typeof type.decode !== 'function') {
+      return 'Pass classes, or { name, class, encode, decode }.';
+    }
+    if (typeof type.name !== 'string' || type.name === '')
+      return 'It has no name: pass { name, class, encode, decode }.';
+    const other = this.byName.get(type.name)?.class;
+    if (other === undefined || other === type.class || type.name === DECIMAL) return undefined;
+    return 'There are two of this name: pass { name, class, encode, decode } with another name for one of them.';
   }
 
   private add(type: ValueType): ValueType {
@@ -61,7 +82,8 @@ function decimalType(type: DecimalClass): ValueType {
   return {
     name: DECIMAL,
     class: type as unknown as ValueType['class'],
-    encode: (value) => (value as { toString(): string }).toString(),
+    // Unlike toString it keeps the sign of -0.
+    encode: (value) => String((value as { valueOf(): unknown }).valueOf()),
     decode: (data) => new type(String(data)),
     immutable: true,
   };
@@ -74,4 +96,14 @@ function isDecimal(value: object): boolean {
 /** decimal.js (also inside Prisma) has a static `isDecimal` and constructors that take text. */
 function isDecimalClass(type: Function): boolean {
   return 'isDecimal' in type && typeof type.isDecimal === 'function';
+}
+
+/** Whether it is an array and nothing more. One of another realm (a test runner's sandbox) is. */
+export function isPlainArray(value: object): value is unknown[] {
+  return Array.isArray(value) && (value.constructor === Array || value.constructor?.name === 'Array');
+}
+
+/** Whether it is an instance of this very class: of a subclass nobody knows what else it is, it has to be registered. */
+export function isExactly<T extends object>(value: object, type: abstract new () => T): value is T {
+  return value instanceof type && value.constructor === type;
 }

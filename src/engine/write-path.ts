@@ -34,7 +34,7 @@ export class WritePath {
   private setInMemory(key: EncodedKey, value: unknown, policy: ResolvedPolicy): void {
     const { core } = this;
     core.flights.flag(key);
-    const snapshot = takeSnapshot(core, key, value);
+    const snapshot = takeSnapshot(core, key, value, false);
     if (!snapshot || !inMemory(core, policy)) {
       core.memory?.delete(key);
       return;

@@ -10,7 +10,7 @@ import { FakeClock } from './fake-clock.js';
 export class CacheTestingModule {
   static forRoot(options: CacheModuleOptions = {}): DynamicModule {
     const clock = options.clock instanceof FakeClock ? options.clock : new FakeClock();
-    const root = CacheModule.forRoot({ jitter: 0, clock, ...options });
+    const root = CacheModule.forRoot({ jitter: 0, ...options, clock: options.clock ?? clock });
     return {
       ...root,
       providers: [...(root.providers ?? []), { provide: FakeClock, useValue: clock }],

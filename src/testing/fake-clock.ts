@@ -1,5 +1,6 @@
 import type { Clock } from '../engine/clock.js';
-import { type Duration, type Milliseconds, parseDuration } from '../engine/duration.js';
+import { CacheOptionsError } from '../cache.errors.js';
+import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from '../engine/duration.js';
 
 interface Timer {
   at: Milliseconds;
@@ -29,7 +30,11 @@ export class FakeClock implements Clock {
 
   /** Moves on, runs the timers that are due in their order, and lets promises they settled be handled. */
   async advance(by: Duration): Promise<void> {
-    const end = this.time + (parseDuration(by) ?? 0);
+    const length = parseDuration(by);
+    if (length === undefined) {
+      throw new CacheOptionsError([{ option: 'advance', value: by, remedy: DURATION_REMEDY }], 'A test is wrong');
+    }
+    const end = this.time + length;
     for (;;) {
       const due = this.timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
       if (!due) break;

@@ -40,7 +40,9 @@ export class MemoryAtomics implements SharedAtomics {
     const slot = this.live(`r:${key}`) ?? this.make(`r:${key}`, window);
     const allowed = slot.count < limit;
     if (allowed) slot.count++;
-    return { allowed, remaining: limit - slot.count, resetIn: slot.until - this.clock.now() };
+    // The limit may have been higher before.
+    const remaining = Math.max(0, limit - slot.count);
+    return { allowed, remaining, resetIn: slot.until - this.clock.now() };
   }
 
   async forget(keys: readonly string[]): Promise<void> {

@@ -15,11 +15,14 @@ export class RedisNames {
     return `${this.namespace}:${kind}:${escapeKey(key)}`;
   }
 
-  /** For `SCAN MATCH`: the pattern's own `*` and `?` work, all else stands for itself. */
+  /**
+   * For `SCAN MATCH`: the pattern's own `*` works, all else stands for itself. `?` becomes `*`, because here a character
+   * may be several bytes: what is found has to be compared again.
+   */
   entryPattern(pattern: string, before: string): string {
     const quote = (text: string): string => text.replace(/[[\]\\^*?]/g, '\\$&');
-    const parts = pattern.split(/([*?])/).map((part) => (part === '*' || part === '?' ? part : quote(escapeKey(part))));
-    return quote(before) + quote(`${this.namespace}:e:`) + parts.join('');
+    const parts = pattern.split(/[*?]+/).map((part) => quote(escapeKey(part)));
+    return quote(before) + quote(`${this.namespace}:e:`) + parts.join('*');
   }
 
   /** The key of an entry's name, as `SCAN` gave it. */

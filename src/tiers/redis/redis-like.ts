@@ -5,8 +5,8 @@
 export interface RedisLike {
   readonly status: string;
   callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
   connect(): Promise<unknown>;
   quit(): Promise<unknown>;
   disconnect(): void;

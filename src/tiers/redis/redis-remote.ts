@@ -1,7 +1,8 @@
 import type { Clock } from '../../engine/clock.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import type { MarkerValue } from '../../engine/entry-format.js';
-import { type Version, VersionSource } from '../../engine/version.js';
+import { compilePattern } from '../../engine/pattern.js';
+import { VERSION_LENGTH, type Version, VersionSource } from '../../engine/version.js';
 import type { MarkerChange, RemoteRead, RemoteStats, RemoteTier, RemoteTierContext } from '../tier.js';
 import { Batch } from './batch.js';
 import type { RedisConnection } from './connection.js';
@@ -39,6 +40,7 @@ export class RedisRemote implements RemoteTier {
   private scheduled = false;
   private delivering = false;
   private wasReady = false;
+  private closed = false;
   private readonly forget: () => void;
 
   constructor(
@@ -74,10 +76,10 @@ export class RedisRemote implements RemoteTier {
   private readonly puts = this.batch<Store, boolean>((stores) => this.sendStores(PUT, stores), MAX_BYTES, sizeOf);
   private readonly fills = this.batch<Store, boolean>((stores) => this.sendStores(FILL, stores), MAX_BYTES, sizeOf);
   private readonly marks = this.batch<Place, Buffer>((places) => this.sendPlaces(MARK, places), MAX_KEYS);
-  private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendPlaces(HOLD, places), MAX_KEYS);
+  private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendHolds(places), MAX_KEYS);
   private reads: ReadBatch;
   /** Lists of markers asked for in this tick: many keys have the same ones. */
-  private readonly marking = new Map<readonly string[], Promise<readonly MarkerValue[]>>();
+  private readonly marking = new Map<readonly string[], { places: Place[]; answer: Promise<readonly MarkerValue[]> }>();
 
   read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead> {
     if (this.reads.size >= MAX_KEYS) this.sendReads();
@@ -90,14 +92,23 @@ export class RedisRemote implements RemoteTier {
   }
 
   mark(markers: readonly string[], life: Milliseconds): Promise<readonly MarkerValue[]> {
-    let answer = this.marking.get(markers);
-    if (answer === undefined) {
-      const asked = markers.map((name) =>
-        this.marks.add({ name: this.names.marker(name), version: this.versions.next() + this.versions.next(), life }),
-      );
-      answer = Promise.all(asked).then((values) => values.map((value) => value.toString('latin1')));
-      this.marking.set(markers, answer);
+    const asked = this.marking.get(markers);
+    if (asked !== undefined) {
+      // One command serves both: for the longer of their lives, or the markers would end before entries of the other.
+      for (const place of asked.places) place.life = Math.max(place.life, life);
+      return asked.answer;
     }
+    const places = markers.map(
+      (name): Place => ({
+        name: this.names.marker(name),
+        version: this.versions.next() + this.versions.next(),
+        life,
+      }),
+    );
+    const answer = Promise.all(places.map((place) => this.marks.add(place))).then((values) =>
+      values.map((value) => value.toString('latin1')),
+    );
+    this.marking.set(markers, { places, answer });
     return answer;
   }
 
@@ -124,12 +135,14 @@ export class RedisRemote implements RemoteTier {
   async *scan(pattern: string): AsyncIterable<string[]> {
     const { keyPrefix } = this.connection;
     const match = this.names.entryPattern(pattern, keyPrefix);
+    const matches = compilePattern(pattern);
     let cursor = '0';
     do {
       const answer = await this.connection.send('SCAN', [cursor, 'MATCH', match, 'COUNT', SCAN_COUNT]);
       const [next, found] = answer as [Buffer, Buffer[]];
       cursor = next.toString();
-      if (found.length > 0) yield found.map((name) => this.names.keyOf(name.toString(), keyPrefix));
+      const keys = found.map((name) => this.names.keyOf(name.toString(), keyPrefix)).filter(matches);
+      if (keys.length > 0) yield keys;
     } while (cursor !== '0');
   }
 
@@ -143,7 +156,10 @@ export class RedisRemote implements RemoteTier {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.forget();
+    // The last chance of what was not confirmed: Redis may only have been slow.
+    if (this.connection.connected) await this.deliver();
     await this.released();
   }
 
@@ -159,6 +175,8 @@ export class RedisRemote implements RemoteTier {
   }
 
   private async sendChange(kind: 'keys' | 'markers', names: readonly string[], change: MarkerChange): Promise<void> {
+    // A put of this tick was called earlier, so it is sent earlier: the change has the last word.
+    this.puts.flush();
     if (kind === 'markers') {
       const values = names.map(() => this.versions.next() + this.versions.next());
       await this.connection.run(
@@ -200,7 +218,7 @@ export class RedisRemote implements RemoteTier {
 
   /** A lost connection calls back by itself; a slow one has to be asked again. */
   private retryLater(): void {
-    if (this.retrying || this.undelivered.size === 0) return;
+    if (this.closed || this.retrying || this.undelivered.size === 0) return;
     this.retrying = true;
     this.clock.after(500, () => {
       this.retrying = false;
@@ -210,7 +228,7 @@ export class RedisRemote implements RemoteTier {
   }
 
   private async sendStores(script: typeof PUT, stores: Store[]): Promise<boolean[]> {
-    const args = stores.flatMap(({ token, bytes, life }) => [token, bytes, life]);
+    const args = stores.flatMap(({ token, bytes, life }) => [asBytes(token), bytes, life]);
     const answers = await this.connection.run(
       script,
       stores.map((store) => store.name),
@@ -226,6 +244,15 @@ export class RedisRemote implements RemoteTier {
       places.map((place) => place.name),
       args,
     )) as Answer[]; // prettier-ignore
+  }
+
+  private async sendHolds(places: Place[]): Promise<(Buffer | null)[]> {
+    const answers = await this.sendPlaces<Buffer | null>(HOLD, places);
+    return answers.map((found) => {
+      if (found === null || found.length >= VERSION_LENGTH) return found;
+      this.context.onError('hold', new Error('Something in Redis that this cache did not write was replaced.'));
+      return null;
+    });
   }
 
   private batch<Request, Answer>(
@@ -245,8 +272,10 @@ export class RedisRemote implements RemoteTier {
     process.nextTick(() => {
       this.scheduled = false;
       this.marking.clear();
-      for (const batch of this.batches) batch.flush();
-      this.sendReads();
+      this.connection.together(() => {
+        for (const batch of this.batches) batch.flush();
+        this.sendReads();
+      });
     });
   }
 
@@ -256,6 +285,11 @@ export class RedisRemote implements RemoteTier {
     this.reads = new ReadBatch(this.names);
     void batch.send((names) => this.connection.send('MGET', names));
   }
+}
+
+/** A token may come from foreign bytes: as text it would be sent as other bytes than it was read from. */
+function asBytes(token: string): string | Buffer {
+  return /^[ -~]*$/.test(token) ? token : Buffer.from(token, 'latin1');
 }
 
 function sizeOf(store: Store): number {

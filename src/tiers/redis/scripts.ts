@@ -38,7 +38,7 @@ end`;
 // an order among them, or all-or-nothing, is neither needed nor promised.
 
 /** What HOLD answers where it replaced something foreign: too short for anything of ours. */
-export const FOREIGN = 'foreign';
+const FOREIGN = 'foreign';
 
 /**
  * HOLD: places a hold where nothing is, and answers for each key what was there (`false`: the hold is there now).
@@ -134,8 +134,9 @@ return 1`);
 
 /** INCREMENT: adds, with a life for a counter that is new. KEYS: counter. ARGV: by, ttl in ms (0: none). */
 export const INCREMENT = script(`
+local isNew = redis.call('EXISTS', KEYS[1]) == 0
 local value = redis.call('INCRBYFLOAT', KEYS[1], ARGV[1])
-if ARGV[2] ~= '0' and redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if isNew and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return value`);
 
 /** RELEASE: removes a lease only if it still is the caller's. KEYS: lease. ARGV: token. */
