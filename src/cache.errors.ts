@@ -100,7 +100,15 @@ export class CacheEntryError extends CacheError {
   }
 }
 
+/** Longest text of a value in a message. */
+const SHOWN = 200;
+
 function show(value: unknown): string {
+  const text = textOf(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text;
+}
+
+function textOf(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return `[function ${value.name || 'anonymous'}]`;
   if (typeof value === 'bigint') return `${value}n`;

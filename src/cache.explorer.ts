@@ -2,19 +2,23 @@ import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { CacheOptionsError, type OptionProblem } from './cache.errors.js';
 import { CacheRegistry } from './cache.registry.js';
+import { DEFAULT_CACHE } from './cache.resolve.js';
 import { bind, unbind } from './decorators/binding.js';
-import { configOf, type DecoratedMethod, methodsOf } from './decorators/metadata.js';
+import { defaultKeyOf } from './decorators/key-builder.js';
+import { configOf, type DecoratedMethod, methodsOf, whereIs } from './decorators/metadata.js';
 
 interface Found {
   type: Function;
   methods: DecoratedMethod[];
-  /** Absent for classes that are instantiated for each request. */
+  /** Absent for classes that are instantiated again and again: for each request, or each who injects them. */
   instance: object | undefined;
   /** Nest hands the registry to every new instance of it. */
   injected: boolean;
+  /** Name of its module. */
+  host: string;
 }
 
-/** Finds the app's decorated classes: binds instances that Nest did not make itself, and checks what decorators name. */
+/** Finds the app's decorated classes: binds instances that Nest did not make itself, and checks what decorators say. */
 @Injectable()
 export class CacheExplorer {
   constructor(
@@ -31,65 +35,97 @@ export class CacheExplorer {
     for (const { instance } of this.find()) if (instance) unbind(instance, this.registry);
   }
 
-  /** Throws one `CacheOptionsError` for all that decorators name and that does not exist. */
+  /** Throws one `CacheOptionsError` for everything that decorators say and that cannot be. */
   check(): void {
     const problems: OptionProblem[] = [];
-    const names = new Map<string, Function>();
-    for (const { type, methods, instance, injected } of this.find()) {
-      const config = configOf(type);
-      for (const method of methods) {
-        const where = `@${method.decorator} of ${type.name}.${String(method.method)}`;
-        problems.push(...this.problemsOf(where, method.cache ?? config.cache, method.policy ?? config.policy));
-        if (!instance && !injected) {
-          const remedy = 'Import CacheModule in the module of this class, or make it global (isGlobal).';
-          problems.push({ option: where, value: 'no cache', remedy });
-        }
-      }
-      if (methods.some((method) => method.defaultKey) && config.keyPrefix === undefined) {
-        const other = names.get(type.name);
-        if (other && other !== type) {
-          const remedy = `There are two classes ${type.name}: their default keys would be the same. Give one of them @CacheConfig({ keyPrefix }) or its methods a key.`;
-          problems.push({ option: 'key', value: type.name, remedy });
-        }
-        names.set(type.name, type);
+    const keys = new Map<string, Function>();
+    const prepared = new Set<Function>();
+    for (const found of this.find()) {
+      if (!found.instance && !found.injected) problems.push(unseen(found));
+      if (prepared.has(found.type)) continue;
+      prepared.add(found.type);
+      for (const method of found.methods) {
+        const problem = this.missing(method, found.type);
+        if (problem) problems.push(problem);
+        else problems.push(...this.prepare(method, found.type));
+        if (method.defaultKey) problems.push(...this.sameKey(keys, method, found.type));
       }
     }
-    if (problems.length > 0) throw new CacheOptionsError(problems, 'Decorators name what does not exist');
+    if (problems.length > 0) throw new CacheOptionsError(problems, 'Cache decorators are used wrongly');
   }
 
-  private *problemsOf(where: string, cache: string | undefined, policy: string | undefined): Iterable<OptionProblem> {
+  /** A cache or policy that does not exist. */
+  private missing(method: DecoratedMethod, type: Function): OptionProblem | undefined {
+    const config = configOf(type);
+    const where = whereIs(method, type);
+    const cache = method.cache ?? config.cache;
     if (cache !== undefined && !this.registry.has(cache)) {
-      yield { option: `cache in ${where}`, value: cache, remedy: this.registry.remedy() };
-    } else if (policy !== undefined && !this.registry.get(cache).hasPolicy(policy)) {
-      const remedy = 'Add it to policies in CacheModule.forRoot().';
-      yield { option: `policy in ${where}`, value: policy, remedy };
+      return { option: `cache in ${where}`, value: cache, remedy: this.registry.remedy() };
     }
+    const policy = method.decorator === 'CacheEvict' ? undefined : (method.policy ?? config.policy);
+    if (policy === undefined || this.registry.get(cache).hasPolicy(policy)) return undefined;
+    const remedy = 'There is no such policy: add it to policies in CacheModule.forRoot().';
+    return { option: `policy in ${where}`, value: policy, remedy };
+  }
+
+  /** Options that turn out wrong when the method is made ready. */
+  private prepare(method: DecoratedMethod, type: Function): OptionProblem[] {
+    try {
+      method.prepare({ registry: this.registry, slots: this.registry.slotsOf(type) }, type);
+      return [];
+    } catch (error) {
+      if (!(error instanceof CacheOptionsError)) throw error;
+      return error.problems.map((problem) => ({
+        ...problem,
+        option: `${problem.option} in ${whereIs(method, type)}`,
+      }));
+    }
+  }
+
+  /** Two methods whose default keys begin alike would get each other's values. */
+  private *sameKey(known: Map<string, Function>, method: DecoratedMethod, type: Function): Iterable<OptionProblem> {
+    const key = defaultKeyOf({ ...method, type });
+    const place = `${method.cache ?? configOf(type).cache ?? DEFAULT_CACHE} ${key}`;
+    const other = known.get(place);
+    known.set(place, type);
+    if (!other) return;
+    const remedy =
+      other === type
+        ? 'Two decorators of this class would have the same default keys. Give one of them a key.'
+        : `There are two classes ${type.name || 'without a name'}: their default keys would be the same. Give one of them @CacheConfig({ keyPrefix }) or its methods a key.`;
+    yield { option: `key in ${whereIs(method, type)}`, value: key, remedy };
   }
 
   private *find(): Iterable<Found> {
-    const seen = new Set<unknown>();
+    const seen = new Set<object>();
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
-      const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
+      const once = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+      const instance: unknown = once ? wrapper.instance : undefined;
       const object = typeof instance === 'object' && instance !== null ? instance : undefined;
       const type: unknown = object?.constructor ?? wrapper.metatype;
-      if (typeof type !== 'function' || seen.has(object ?? type)) continue;
-      seen.add(object ?? type);
+      if (typeof type !== 'function' || seen.has(object ?? wrapper)) continue;
+      seen.add(object ?? wrapper);
       const methods = methodsOf((object ? Object.getPrototypeOf(object) : type.prototype) as object | null);
       if (methods.length === 0) continue;
-      yield { type, methods, instance: object, injected: wrapper.host !== undefined && seesRegistry(wrapper.host) };
+      const { host } = wrapper;
+      const injected = host !== undefined && [...host.imports].some((imported) => exportsRegistry(imported));
+      yield { type, methods, instance: object, injected, host: host?.name ?? 'its module' };
     }
   }
 }
 
-/** Whether Nest can inject the registry into classes of a module: something it imports (global modules too) exports it. */
-function seesRegistry(module: Module, visited = new Set<Module>()): boolean {
+type Module = NonNullable<ReturnType<DiscoveryService['getProviders']>[number]['host']>;
+
+/** Whether those who import a module (global ones are imported by all) can inject the registry. */
+function exportsRegistry(module: Module, visited = new Set<Module>()): boolean {
   if (visited.has(module)) return false;
   visited.add(module);
-  return [...module.imports].some(
-    (imported) =>
-      imported.exports.has(CacheRegistry) ||
-      [...imported.imports].some((inner) => imported.exports.has(inner.metatype) && seesRegistry(imported, visited)),
-  );
+  if (module.exports.has(CacheRegistry)) return true;
+  return [...module.imports].some((inner) => module.exports.has(inner.metatype) && exportsRegistry(inner, visited));
 }
 
-type Module = NonNullable<ReturnType<DiscoveryService['getProviders']>[number]['host']>;
+function unseen({ type, methods, host }: Found): OptionProblem {
+  const names = methods.map(({ decorator, method }) => `@${decorator} ${String(method)}`).join(', ');
+  const remedy = `Its instances are made later, and ${host} does not see the cache: import the module that exports it there, or leave isGlobal of CacheModule at true.`;
+  return { option: `${type.name} (${names})`, value: host, remedy };
+}

@@ -5,17 +5,21 @@ import { CacheExplorer } from './cache.explorer.js';
 import type { BuiltCache } from './cache.factory.js';
 import { CacheLogger } from './cache.logger.js';
 import { CacheRegistry } from './cache.registry.js';
+import type { Clock } from './engine/clock.js';
 import type { Milliseconds } from './engine/duration.js';
 
 /** The caches of the app before they are started, in the order in which they were made. */
 export class CacheSet {
   readonly built: BuiltCache[] = [];
-  private readonly logger = new CacheLogger();
+  private readonly logger: CacheLogger;
 
   constructor(
     readonly registry: CacheRegistry,
     readonly shutdownTimeout: Milliseconds,
-  ) {}
+    clock: Clock,
+  ) {
+    this.logger = new CacheLogger(clock);
+  }
 
   add(built: BuiltCache): void {
     this.registry.add(built.cache);

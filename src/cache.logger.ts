@@ -1,13 +1,20 @@
 import { Logger } from '@nestjs/common';
+import { CacheError } from './cache.errors.js';
 import type { Cache } from './engine/cache.js';
+import type { Clock } from './engine/clock.js';
 
 /** The same kind of trouble is logged once in this time. */
 const QUIET_FOR = 10_000;
 
-/** Tells in the app's log what no caller sees. Never keys or values: they may be secrets. */
+/**
+ * Tells in the app's log what no caller sees. Never keys or values, which may be secrets; so of errors that are not our
+ * own only name and code are told: databases and parsers quote values in their messages.
+ */
 export class CacheLogger {
   private readonly logger = new Logger('CacheModule');
   private readonly told = new Map<string, { at: number; since: number }>();
+
+  constructor(private readonly clock: Clock) {}
 
   watch(cache: Cache): void {
     const of = cache.name === 'default' ? '' : ` of cache "${cache.name}"`;
@@ -15,29 +22,39 @@ export class CacheLogger {
       if (ready) this.logger.log(`Redis is connected${of}.`);
       else this.logger.warn(`Redis is gone${of}. Reads go to memory and the source; evictions are delivered later.`);
     });
-    cache.on('error', ({ operation, error }) => this.sometimes(`"${operation}"${of} failed: ${messageOf(error)}`));
-    cache.on('skipped', ({ reason }) => this.sometimes(`A value was not cached${of}. ${reason}`));
-    cache.on('stale', ({ error }) => this.sometimes(`A stale value was served${of}: ${messageOf(error)}`));
+    cache.on('error', ({ operation, error }) => this.failure(`"${operation}"${of} failed`, error));
+    cache.on('stale', ({ error }) => this.failure(`A stale value was served${of}, because the load failed`, error));
+    const notCached = `A value was not cached${of}`;
+    cache.on('skipped', ({ reason }) => this.sometimes(notCached, notCached, reason));
   }
 
   notThere(): void {
     this.logger.warn('Redis is not there yet. The app starts without it and uses it when it comes.');
   }
 
-  private sometimes(message: string): void {
-    const now = Date.now();
-    const last = this.told.get(message);
+  private failure(what: string, error: unknown): void {
+    const name = nameOf(error);
+    this.sometimes(`${what}: ${name}`, what, CacheError.is(error) ? error.message : name);
+  }
+
+  /** One line for each kind of trouble; details may differ each time. */
+  private sometimes(kind: string, what: string, details: string): void {
+    const now = this.clock.now();
+    const last = this.told.get(kind);
     if (last && now - last.at < QUIET_FOR) {
       last.since++;
       return;
     }
-    const more = last?.since ? ` (${last.since} more times)` : '';
+    const more = last?.since ? ` (${last.since} more times since this was last told)` : '';
     if (this.told.size > 100) this.told.clear();
-    this.told.set(message, { at: now, since: 0 });
-    this.logger.warn(message + more);
+    this.told.set(kind, { at: now, since: 0 });
+    this.logger.warn(`${what}: ${details}${more}`);
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** What an error is, without what it is about. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return `a thrown ${error === null ? 'null' : typeof error}`;
+  const { name, code } = error as Error & { code?: unknown };
+  return typeof code === 'string' || typeof code === 'number' ? `${name} (${code})` : name;
 }

@@ -31,9 +31,10 @@ const SHARED = Symbol('nestjs-strata.shared');
 /** Nest's module. Import `CacheModule.forRoot()` once, in the root module. */
 @Module({})
 export class CacheModule {
-  constructor(@Optional() @Inject(CACHE_OPTIONS) options?: CacheModuleOptions) {
-    if (options) return;
-    const remedy = 'Write imports: [CacheModule.forRoot()].';
+  constructor(@Optional() @Inject(CacheRegistry) registry?: CacheRegistry) {
+    if (registry) return;
+    const remedy =
+      'Write imports: [CacheModule.forRoot()] in the root module. With isGlobal: false: import the module that has it in its exports.';
     throw new CacheOptionsError([{ option: 'imports', value: 'CacheModule', remedy }], 'CacheModule has no options');
   }
 
@@ -71,24 +72,36 @@ export class CacheModule {
 @Module({})
 class NamedCacheModule {}
 
+/** What named caches need of `forRoot`, also where that is not global. */
+@Module({})
+class CacheCoreModule {}
+
 function rootModule(options: Provider, imports: DynamicModule['imports'] = [], isGlobal = true): DynamicModule {
-  return {
-    module: CacheModule,
-    global: isGlobal,
-    imports: [DiscoveryModule, ...imports],
+  const core: DynamicModule = {
+    module: CacheCoreModule,
+    global: true,
+    imports,
     providers: [
       options,
-      { provide: SHARED, inject: [CACHE_OPTIONS], useFactory: sharedParts },
+      { provide: SHARED, inject: [CACHE_OPTIONS], useFactory: (given: unknown) => sharedParts(assertGiven(given)) },
       {
         provide: CacheSet,
         inject: [CACHE_OPTIONS, SHARED],
         useFactory: (given: CacheModuleOptions, shared: SharedParts) => {
           const resolved = resolveRoot(given);
-          const caches = new CacheSet(new CacheRegistry(), resolved.shutdownTimeout);
+          const caches = new CacheSet(new CacheRegistry(), resolved.shutdownTimeout, shared.clock);
           caches.add(buildCache(resolved, given, shared));
           return caches;
         },
       },
+    ],
+    exports: [CACHE_OPTIONS, SHARED, CacheSet],
+  };
+  return {
+    module: CacheModule,
+    global: isGlobal,
+    imports: [DiscoveryModule, core],
+    providers: [
       { provide: CacheRegistry, inject: [CacheSet], useFactory: (caches: CacheSet) => caches.registry },
       { provide: CacheService, inject: [CacheRegistry], useFactory: (registry: CacheRegistry) => registry.get() },
       {
@@ -98,18 +111,14 @@ function rootModule(options: Provider, imports: DynamicModule['imports'] = [], i
       },
       CacheLifecycle,
     ],
-    // The internal tokens are for CacheModule.register().
-    exports: [CacheService, CacheRegistry, CacheSet, CACHE_OPTIONS, SHARED],
+    exports: [CacheService, CacheRegistry],
   };
 }
 
 function asyncOptions(options: CacheModuleAsyncOptions): [Provider, DynamicModule['imports']] {
   const { imports, inject = [], useFactory, useClass, useExisting } = options;
   const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
-  if (ways.length !== 1) {
-    const remedy = 'Give exactly one of useFactory, useClass, useExisting.';
-    throw new CacheOptionsError([{ option: 'forRootAsync', value: Object.keys(options), remedy }]);
-  }
+  if (ways.length !== 1) return [{ provide: CACHE_OPTIONS, useFactory: () => throwWays(options) }, imports];
   if (useFactory) return [{ provide: CACHE_OPTIONS, inject, useFactory }, imports];
   const factory = (useClass ?? useExisting) as Type<CacheOptionsFactory>;
   const create = (made: CacheOptionsFactory) => made.createCacheOptions();
@@ -122,6 +131,17 @@ function asyncOptions(options: CacheModuleAsyncOptions): [Provider, DynamicModul
     exports: [factory],
   };
   return [{ provide: CACHE_OPTIONS, inject: [factory], useFactory: create }, [maker]];
+}
+
+function throwWays(options: CacheModuleAsyncOptions): never {
+  const remedy = 'Give exactly one of useFactory, useClass, useExisting.';
+  throw new CacheOptionsError([{ option: 'forRootAsync', value: Object.keys(options), remedy }]);
+}
+
+function assertGiven(options: unknown): CacheModuleOptions {
+  if (typeof options === 'object' && options !== null) return options;
+  const remedy = 'Return the options from useFactory or createCacheOptions(); {} for the defaults.';
+  throw new CacheOptionsError([{ option: 'forRootAsync', value: options, remedy }], 'CacheModule got no options');
 }
 
 @Module({})

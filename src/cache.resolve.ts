@@ -1,9 +1,10 @@
-import { CacheOptionsError, type OptionProblem } from './cache.errors.js';
+import { Check, isFunction, isNumber, isRecord } from './cache.check.js';
 import type { CacheModuleOptions, CacheOptions, NamedCacheOptions } from './cache.options.js';
 import type { Limits } from './engine/core.js';
-import { DURATION_REMEDY, type Duration, FOREVER, type Milliseconds, parseDuration } from './engine/duration.js';
+import { FOREVER, type Milliseconds } from './engine/duration.js';
 import { type CachePolicy, Policies, type ResolvedPolicy } from './engine/policy.js';
 import { jsonSerializer, type Serializer } from './engine/serializer.js';
+import type { ValueType } from './engine/value-types.js';
 import type { MemoryBounds } from './tiers/memory/lru-store.js';
 
 /** Options of one cache, checked and filled. */
@@ -68,8 +69,14 @@ export function resolveRoot(options: CacheModuleOptions): ResolvedCache & { shut
   const namespace = options.namespace ?? 'cache';
   check.known(options, ROOT_OPTIONS);
   checkNamespace(check, namespace);
-  if (options.redis !== undefined && typeof options.redis.open !== 'function') {
-    check.fail('redis', options.redis, "Pass redisTier({ url }) of 'nestjs-strata/redis'.");
+  if (options.redis !== undefined && typeof options.redis?.open !== 'function') {
+    check.fail('redis', options.redis, "Pass redisTier({ url }) of 'nestjs-strata/redis', or leave it out.");
+  }
+  if (options.clock !== undefined && typeof options.clock?.now !== 'function') {
+    check.fail('clock', options.clock, "Pass a FakeClock of 'nestjs-strata/testing', or leave it out.");
+  }
+  if (options.random !== undefined && typeof options.random !== 'function') {
+    check.fail('random', options.random, 'Pass a function like Math.random, or leave it out.');
   }
   const shutdownTimeout = check.time('shutdownTimeout', options.shutdownTimeout, 5_000, 0);
   const cache = resolveCache(check, options, DEFAULT_CACHE, namespace, options.redis !== undefined, {});
@@ -106,14 +113,22 @@ function resolveCache(
       'A cache without Redis has only its memory: leave it on, or pass redis: redisTier(...).',
     );
   }
-  const base = resolvePolicy(check, options, DEFAULTS, hasRedis);
-  const named = { ...inherited, ...options.policies };
+  const has = { memory: options.memory !== false, redis: hasRedis };
+  const base = resolvePolicy(check, options, DEFAULTS, has);
+  const own = isRecord(options.policies ?? {}) ? options.policies : undefined;
+  if (options.policies !== undefined && !own) {
+    check.fail('policies', options.policies, "Pass an object: { product: { ttl: '5m' } }.");
+  }
   const policies = new Map<string, ResolvedPolicy>();
   const prefixes = [...checkPrefixes(check, options.prefixes)];
-  for (const [policyName, policy] of Object.entries(named)) {
+  for (const [policyName, policy] of Object.entries({ ...inherited, ...own })) {
+    if (!isRecord(policy)) {
+      check.fail(`policies.${policyName}`, policy, "Pass an object: { ttl: '5m' }.");
+      continue;
+    }
     const inside = check.inside(`policies.${policyName}`);
     inside.known(policy, POLICY_OPTIONS);
-    policies.set(policyName, resolvePolicy(inside, policy, base, hasRedis));
+    policies.set(policyName, resolvePolicy(inside, policy, base, has));
     prefixes.push(...checkPrefixes(inside, policy.prefixes));
   }
   return {
@@ -121,30 +136,31 @@ function resolveCache(
     namespace,
     policies: new Policies(base, policies),
     prefixes,
-    schema: String(options.schema ?? ''),
+    schema: resolveSchema(check, options.schema),
     serializer: resolveSerializer(check, options),
     compressFrom: resolveCompress(check, options.compress, hasRedis),
     ...resolveMemory(check, options),
   };
 }
 
-function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, hasRedis: boolean): ResolvedPolicy {
-  const { jitter = base.jitter, consistency, tiers } = policy;
-  if (!(jitter >= 0 && jitter < 1)) check.fail('jitter', jitter, 'Use a share from 0 to below 1, e.g. 0.05.');
+function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, hasTiers: HasTiers): ResolvedPolicy {
+  const { jitter, consistency } = policy;
+  if (jitter !== undefined && !(isNumber(jitter) && jitter >= 0 && jitter < 1)) {
+    check.fail('jitter', jitter, 'Use a share from 0 to below 1, e.g. 0.05.');
+  }
   if (consistency !== undefined && consistency !== 'eventual' && consistency !== 'strong') {
     check.fail('consistency', consistency, "Use 'eventual' or 'strong'.");
   }
-  const good = tiers?.every((tier) => tier === 'memory' || tier === 'redis') ?? true;
-  if (!good || tiers?.length === 0) check.fail('tiers', tiers, "Use ['memory'], ['redis'] or ['memory', 'redis'].");
-  if (!hasRedis && good && tiers && !tiers.includes('memory')) {
-    check.fail('tiers', tiers, "There is no Redis: pass redis: redisTier(...) or add 'memory'.");
+  if (policy.cacheNull !== undefined && typeof policy.cacheNull !== 'boolean') {
+    check.fail('cacheNull', policy.cacheNull, 'Use true or false.');
   }
+  const tiers = resolveTiers(check, policy.tiers, hasTiers);
   return {
     ttl: check.time('ttl', policy.ttl, base.ttl, 1),
     grace: check.time('grace', policy.grace, base.grace, 0),
     graceBackoff: check.time('graceBackoff', policy.graceBackoff, base.graceBackoff, 1),
     hardTimeout: check.time('hardTimeout', policy.hardTimeout, base.hardTimeout, 1),
-    jitter,
+    jitter: jitter ?? base.jitter,
     cacheNull: policy.cacheNull ?? base.cacheNull,
     strong: consistency === undefined ? base.strong : consistency === 'strong',
     memory: tiers ? tiers.includes('memory') : base.memory,
@@ -153,20 +169,51 @@ function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, 
   };
 }
 
+/** Which tiers a cache has. */
+interface HasTiers {
+  memory: boolean;
+  redis: boolean;
+}
+
+function resolveTiers(check: Check, tiers: CachePolicy['tiers'], has: HasTiers): CachePolicy['tiers'] {
+  if (tiers === undefined) return undefined;
+  const known = ['memory', 'redis'];
+  if (!Array.isArray(tiers) || tiers.length === 0 || !tiers.every((tier) => known.includes(tier))) {
+    check.fail('tiers', tiers, "Use ['memory'], ['redis'] or ['memory', 'redis'].");
+    return undefined;
+  }
+  if (!has.redis && !tiers.includes('memory')) {
+    check.fail('tiers', tiers, "There is no Redis: pass redis: redisTier(...) or add 'memory'.");
+  }
+  if (!has.memory && !tiers.includes('redis')) {
+    check.fail('tiers', tiers, "The cache has no memory (memory: false): nothing would be kept. Add 'redis'.");
+  }
+  return tiers;
+}
+
 function resolveMemory(check: Check, options: CacheOptions): Pick<ResolvedCache, 'memory' | 'limits'> {
   const { values = 'frozen', maxValueBytes = 1024 * 1024 } = options;
   if (!['frozen', 'cloned', 'shared'].includes(values)) {
     check.fail('values', values, "Use 'frozen', 'cloned' or 'shared'.");
   }
-  if (!(maxValueBytes > 0)) check.fail('maxValueBytes', maxValueBytes, 'Use a number of bytes above 0.');
-  const memory = options.memory === false ? undefined : (options.memory ?? {});
+  if (!isNumber(maxValueBytes) || !(maxValueBytes > 0))
+    check.fail('maxValueBytes', maxValueBytes, 'Use a number of bytes above 0.');
+  checkTypes(check, options.types);
+  if (options.memory !== undefined && options.memory !== false && !isRecord(options.memory)) {
+    check.fail('memory', options.memory, 'Pass an object such as { maxEntries: 1000 }, or false.');
+  }
+  const memory = options.memory === false ? undefined : isRecord(options.memory) ? options.memory : {};
   const inside = check.inside('memory');
   if (memory) inside.known(memory, MEMORY_OPTIONS);
   const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, eviction = 'lru', ttl } = memory ?? {};
   if (!(Number.isInteger(maxEntries) && maxEntries > 0 && maxEntries < 2 ** 32)) {
     inside.fail('maxEntries', maxEntries, 'Use a whole number above 0.');
   }
-  if (!(maxBytes > 0) || (maxBytes !== Number.POSITIVE_INFINITY && !Number.isInteger(maxBytes))) {
+  if (
+    !isNumber(maxBytes) ||
+    !(maxBytes > 0) ||
+    (maxBytes !== Number.POSITIVE_INFINITY && !Number.isInteger(maxBytes))
+  ) {
     inside.fail('maxBytes', maxBytes, 'Use a whole number of bytes above 0, or Infinity.');
   }
   if (eviction !== 'lru') inside.fail('eviction', eviction, "Use 'lru': it is the only policy of this version.");
@@ -177,28 +224,49 @@ function resolveMemory(check: Check, options: CacheOptions): Pick<ResolvedCache,
   };
 }
 
-function resolveSerializer(check: Check, { serializer = jsonSerializer, schema }: CacheOptions): Serializer {
+function resolveSerializer(check: Check, { serializer = jsonSerializer }: CacheOptions): Serializer {
   const fits =
-    typeof serializer === 'object' &&
-    typeof serializer.encode === 'function' &&
-    typeof serializer.decode === 'function'; // prettier-ignore
+    isRecord(serializer) && typeof serializer.encode === 'function' && typeof serializer.decode === 'function'; // prettier-ignore
   if (!fits || !/^[\w-]{1,32}$/.test(serializer.name)) {
     check.fail('serializer', serializer, 'Pass { name, encode, decode }; the name of 1 to 32 letters, digits, _ or -.');
     return jsonSerializer;
   }
-  if (String(schema ?? '').length > 64) check.fail('schema', schema, 'Use at most 64 characters.');
   return serializer;
+}
+
+function resolveSchema(check: Check, schema: CacheOptions['schema'] = ''): string {
+  if (typeof schema !== 'string' && !isNumber(schema)) check.fail('schema', schema, 'Use a text or a number.');
+  else if (String(schema).length > 64) check.fail('schema', schema, 'Use at most 64 characters.');
+  return String(schema);
+}
+
+function checkTypes(check: Check, types: CacheOptions['types'] = []): void {
+  const remedy = 'Pass an array of classes, or of { name, class, encode, decode }.';
+  if (!Array.isArray(types)) {
+    check.fail('types', types, remedy);
+    return;
+  }
+  for (const type of types as Partial<ValueType>[]) {
+    const fits = isRecord(type) && type.name && [type.class, type.encode, type.decode].every(isFunction);
+    if (!isFunction(type) && !fits) check.fail('types', type, remedy);
+  }
 }
 
 function resolveCompress(check: Check, compress: CacheOptions['compress'], hasRedis: boolean): number {
   if (compress === undefined || compress === false) return Number.POSITIVE_INFINITY;
   if (!hasRedis) check.fail('compress', compress, 'Only values for Redis are compressed: pass redis: redisTier(...).');
   if (compress === true) return 4096;
-  if (!(compress.from >= 0)) check.fail('compress.from', compress.from, 'Use a number of bytes.');
-  return compress.from;
+  const from: unknown = isRecord(compress) ? compress.from : compress;
+  if (isNumber(from) && from >= 0 && isRecord(compress)) return from;
+  check.fail('compress', compress, 'Use true, false or { from: 4096 }, a number of bytes.');
+  return 0;
 }
 
 function checkPrefixes(check: Check, prefixes: readonly string[] = []): readonly string[] {
+  if (!Array.isArray(prefixes)) {
+    check.fail('prefixes', prefixes, "Pass an array: ['user:*:'].");
+    return [];
+  }
   for (const prefix of prefixes) {
     if (typeof prefix !== 'string' || !/^[^:]+:([^:]+:)*$/.test(prefix)) {
       check.fail('prefixes', prefix, "Write whole segments that end in ':', e.g. 'user:7:' or 'user:*:'.");
@@ -212,39 +280,5 @@ function checkNamespace(check: Check, namespace: string): void {
   if (parts.some((part) => !/^[\w.@-]+$/.test(part) || RESERVED.includes(part))) {
     const remedy = `Use letters, digits, '_', '-', '.', and ':' between parts; no part may be one of ${RESERVED.join(', ')}.`;
     check.fail('namespace', namespace, remedy);
-  }
-}
-
-/** Collects problems, so that all of them are reported together. */
-class Check {
-  constructor(
-    private readonly path: string,
-    private readonly problems: OptionProblem[] = [],
-  ) {}
-
-  inside(name: string): Check {
-    return new Check(`${this.path}${name}.`, this.problems);
-  }
-
-  fail(option: string, value: unknown, remedy: string): void {
-    this.problems.push({ option: this.path + option, value, remedy });
-  }
-
-  known(options: object, names: readonly string[]): void {
-    for (const [name, value] of Object.entries(options)) {
-      if (!names.includes(name)) this.fail(name, value, `There is no such option. Known: ${names.join(', ')}.`);
-    }
-  }
-
-  time(option: string, value: Duration | undefined, fallback: Milliseconds, least: Milliseconds): Milliseconds {
-    if (value === undefined) return fallback;
-    const parsed = parseDuration(value);
-    if (parsed !== undefined && parsed >= least) return parsed;
-    this.fail(option, value, least > 0 ? `It must be above 0. ${DURATION_REMEDY}` : DURATION_REMEDY);
-    return fallback;
-  }
-
-  end(where: string): void {
-    if (this.problems.length > 0) throw new CacheOptionsError(this.problems, where);
   }
 }

@@ -1,19 +1,11 @@
-import { CacheOptionsError } from '../cache.errors.js';
+import { CacheOptionsError, CacheTargetError } from '../cache.errors.js';
 import type { Cache } from '../engine/cache.js';
-import type { CacheKey } from '../engine/key.js';
-import { settle } from './cacheable.decorator.js';
-import { type KeyBuilder, keyBuilder } from './key-builder.js';
-import { configOf } from './metadata.js';
-import type {
-  CheckedDecorator,
-  CommonOptions,
-  DecoratorFor,
-  KeyOption,
-  Method,
-  PlainDecorator,
-  TagsOption,
-} from './types.js';
-import { wrapMethod } from './wrap-method.js';
+import type { CacheKey, EncodedKey } from '../engine/key.js';
+import { type CacheTarget, parseTarget } from '../engine/target.js';
+import { type KeyBuilder, type KeySite, keyBuilder } from './key-builder.js';
+import { configOf, whereIs } from './metadata.js';
+import type { CommonOptions, DecoratorFor, KeyOption, Method, PlainDecorator, TagsOption } from './types.js';
+import { settle, when, wrapMethod } from './wrap-method.js';
 
 /** Options of `@CacheEvict`. At least one of `key`, `keys`, `tags`, `prefix`, `pattern`, `all`; several of them add up. */
 export interface CacheEvictOptions<Args extends readonly unknown[] = readonly unknown[]> extends CommonOptions<Args> {
@@ -34,59 +26,84 @@ const TARGETS = ['key', 'keys', 'tags', 'prefix', 'pattern', 'all'] as const;
 
 /** The method runs, and what it makes out of date leaves the cache. */
 export function CacheEvict<M extends Method>(options: CacheEvictOptions<Parameters<M>>): DecoratorFor<M>;
-export function CacheEvict<Args extends readonly unknown[]>(options: CacheEvictOptions<Args>): CheckedDecorator<Args>;
 export function CacheEvict(options: CacheEvictOptions<never[]>): PlainDecorator {
-  return (prototype, name, descriptor) => {
-    check(options, `${prototype.constructor.name}.${String(name)}`);
-    const info = { decorator: 'CacheEvict', method: name, cache: options.cache, policy: undefined } as const;
-    wrapMethod(prototype, descriptor, { ...info, defaultKey: false }, ({ registry }, owner) => {
-      const cache = registry.get(options.cache ?? configOf(owner).cache);
-      const keysOf = keyBuilders(options, owner, name);
-      const { condition, phase = 'after' } = options;
-      return async (instance, args, original) => {
-        const run = async (): Promise<unknown> => settle(Reflect.apply(original, instance, args));
-        if (condition !== undefined && !condition(...(args as never[]))) return run();
+  return (prototype, method, descriptor) => {
+    const { cache: cacheName, condition, all, phase = 'after' } = options;
+    const info = { decorator: 'CacheEvict', method, cache: cacheName, policy: undefined, defaultKey: false } as const;
+    check(options, whereIs(info, prototype.constructor));
+    wrapMethod(prototype, descriptor, info, ({ registry }, type) => {
+      const cache = registry.get(cacheName ?? configOf(type).cache);
+      const targetsOf = prepareTargets(options, { type, prototype, method, where: whereIs(info, type) });
+      return when(condition, async (instance, args, original) => {
         // Before the method runs in any case: wrong arguments must not be found out after the database was changed.
-        const evict = plan(cache, options, keysOf(args), args as never[]);
-        if (phase === 'before') await evict();
-        const result = await run();
-        if (phase === 'after') await evict();
+        const targets = targetsOf(args);
+        if (phase === 'before') await evict(cache, targets, all);
+        const result = await settle(Reflect.apply(original, instance, args));
+        if (phase === 'after') await evict(cache, targets, all);
         return result;
-      };
+      });
     });
   };
 }
 
-function plan(
-  cache: Cache,
-  { tags, prefix, pattern, all }: CacheEvictOptions<never[]>,
-  keys: string[],
-  args: never[],
-): () => Promise<void> {
-  const now = <T>(option: T | ((...args: never[]) => T)): T =>
-    typeof option === 'function' ? (option as (...args: never[]) => T)(...args) : option;
-  const found = { tags: now(tags), prefix: now(prefix), pattern: now(pattern) };
-  return async () => {
-    const work: Promise<void>[] = keys.map((key) => cache.evict(key));
-    if (found.tags?.length) work.push(cache.evict({ tags: found.tags }));
-    if (found.prefix !== undefined) work.push(cache.evict({ prefix: found.prefix }));
-    if (found.pattern !== undefined) work.push(cache.evict({ pattern: found.pattern }));
-    if (all) work.push(cache.clear());
-    await Promise.all(work);
+async function evict(cache: Cache, targets: readonly CacheTarget[], all = false): Promise<void> {
+  const work = targets.map((target) => cache.evict(target));
+  if (all) work.push(cache.clear());
+  await Promise.all(work);
+}
+
+/** What a call evicts, checked. */
+function prepareTargets(
+  options: CacheEvictOptions<never[]>,
+  site: KeySite,
+): (args: readonly unknown[]) => readonly CacheTarget[] {
+  const fixed = fixedTargets(options);
+  for (const target of fixed) assertTarget(target, site.where);
+  const { key, keys, tags, prefix, pattern } = options;
+  if (keys !== undefined && typeof keys !== 'function' && !Array.isArray(keys)) throw notKeys(keys, site.where);
+  const keysOf: KeyBuilder[] = [key, ...(Array.isArray(keys) ? (keys as CacheKey[]) : [])]
+    .filter((one) => one !== undefined)
+    .map((one) => keyBuilder(site, one));
+  return (args) => {
+    const call = <T>(made: (...args: never[]) => T): T => made(...(args as never[]));
+    const found: CacheTarget[] = [...fixed, ...keysOf.map((keyOf) => keyOf(args))];
+    if (typeof keys === 'function') found.push(...manyKeys(call(keys), site));
+    if (typeof tags === 'function') {
+      const names = call(tags);
+      if (!Array.isArray(names) || names.length > 0) found.push({ tags: names });
+    }
+    if (typeof prefix === 'function') found.push({ prefix: call(prefix) });
+    if (typeof pattern === 'function') found.push({ pattern: call(pattern) });
+    for (const target of found) assertTarget(target, site.where);
+    return found;
   };
 }
 
-function keyBuilders(
-  { key, keys }: CacheEvictOptions<never[]>,
-  owner: Function,
-  name: string | symbol,
-): (args: unknown[]) => string[] {
-  const builders: KeyBuilder[] = key === undefined ? [] : [keyBuilder(owner, name, key)];
-  return (args) => {
-    const found = builders.map((build) => build(args));
-    const many = typeof keys === 'function' ? keys(...(args as never[])) : (keys ?? []);
-    return [...found, ...many.map((one) => keyBuilder(owner, name, one)(args))];
-  };
+function fixedTargets({ tags, prefix, pattern }: CacheEvictOptions<never[]>): CacheTarget[] {
+  const found: CacheTarget[] = [];
+  if (tags !== undefined && typeof tags !== 'function') found.push({ tags });
+  if (prefix !== undefined && typeof prefix !== 'function') found.push({ prefix });
+  if (pattern !== undefined && typeof pattern !== 'function') found.push({ pattern });
+  return found;
+}
+
+function manyKeys(keys: readonly CacheKey[], site: KeySite): EncodedKey[] {
+  if (Array.isArray(keys)) return keys.map((one: CacheKey) => keyBuilder(site, one)([]));
+  throw notKeys(keys, site.where);
+}
+
+function notKeys(keys: unknown, where: string): CacheOptionsError {
+  return wrong('keys', keys, "Give an array of keys: (ids) => ids.map((id) => ['product', id]).", where);
+}
+
+function assertTarget(target: CacheTarget, where: string): void {
+  try {
+    parseTarget(target);
+  } catch (error) {
+    if (!(error instanceof CacheTargetError) || typeof target !== 'object') throw error;
+    const [[option, value] = ['target', target]] = Object.entries(target);
+    throw wrong(option, value, 'Give texts that are not empty.', where);
+  }
 }
 
 function check(options: CacheEvictOptions<never[]>, where: string): void {
@@ -98,5 +115,9 @@ function check(options: CacheEvictOptions<never[]>, where: string): void {
   if (phase !== undefined && phase !== 'before' && phase !== 'after') {
     problems.push({ option: 'phase', value: phase, remedy: "Use 'before' or 'after'." });
   }
-  if (problems.length > 0) throw new CacheOptionsError(problems, `@CacheEvict of ${where} is wrong`);
+  if (problems.length > 0) throw new CacheOptionsError(problems, `${where} is wrong`);
+}
+
+function wrong(option: string, value: unknown, remedy: string, where: string): CacheOptionsError {
+  return new CacheOptionsError([{ option, value, remedy }], `${where} is wrong`);
 }

@@ -1,18 +1,9 @@
 import { CacheOptionsError } from '../cache.errors.js';
-import { settle } from './cacheable.decorator.js';
 import { keyBuilder } from './key-builder.js';
-import { configOf } from './metadata.js';
+import { configOf, whereIs } from './metadata.js';
 import { entryOptions, tagFunction } from './stored-options.js';
-import type {
-  CheckedDecorator,
-  DecoratorFor,
-  KeyOption,
-  Method,
-  PlainDecorator,
-  ResultOf,
-  StoringOptions,
-} from './types.js';
-import { wrapMethod } from './wrap-method.js';
+import type { DecoratorFor, KeyOption, Method, PlainDecorator, ResultOf, StoringOptions } from './types.js';
+import { settle, when, wrapMethod } from './wrap-method.js';
 
 /** Options of `@CachePut`. */
 export interface CachePutOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown>
@@ -33,42 +24,44 @@ export interface CachePutOptions<Args extends readonly unknown[] = readonly unkn
  * When the method throws, the key is evicted: the write may have taken effect all the same.
  */
 export function CachePut<M extends Method>(options: CachePutOptions<Parameters<M>, ResultOf<M>>): DecoratorFor<M>;
-export function CachePut<Args extends readonly unknown[], Result>(
-  options: CachePutOptions<Args, Result>,
-): CheckedDecorator<Args>;
 export function CachePut(options: CachePutOptions<never[], never>): PlainDecorator {
-  return (prototype, name, descriptor) => {
-    checkWrite(options, `${prototype.constructor.name}.${String(name)}`);
-    const info = { decorator: 'CachePut', method: name, cache: options.cache, policy: options.policy } as const;
-    wrapMethod(prototype, descriptor, { ...info, defaultKey: false }, ({ registry }, owner) => {
-      const cache = registry.get(options.cache ?? configOf(owner).cache);
-      const keyOf = keyBuilder(owner, name, options.key);
-      const entry = entryOptions(options, owner);
-      const tags = tagFunction(options);
-      const { condition, value, write } = options;
-      return async (instance, args, original) => {
-        const run = async (): Promise<unknown> => settle(Reflect.apply(original, instance, args));
-        if (condition !== undefined && !condition(...(args as never[]))) return run();
-        const key = keyOf(args);
+  return (prototype, method, descriptor) => {
+    const { cache: cacheName, policy, key, condition, value, write } = options;
+    const info = { decorator: 'CachePut', method, cache: cacheName, policy, defaultKey: false } as const;
+    check(options, whereIs(info, prototype.constructor));
+    wrapMethod(prototype, descriptor, info, ({ registry }, type) => {
+      const cache = registry.get(cacheName ?? configOf(type).cache);
+      const where = whereIs(info, type);
+      const keyOf = keyBuilder({ type, prototype, method, where }, key);
+      const entry = entryOptions(options, type);
+      cache.policyOf(entry); // wrong options are found now, not at the first call
+      const tags = tagFunction(options, where);
+      return when(condition, async (instance, args, original) => {
+        const writtenKey = keyOf(args);
         let result: unknown;
         const change = async (): Promise<unknown> => {
-          result = await run();
+          result = await settle(Reflect.apply(original, instance, args));
           return write === 'around' ? undefined : value ? value(result as never, ...(args as never[])) : result;
         };
-        await cache.write(key, change, tags ? { ...entry, tags: [...(entry.tags ?? []), ...tags(args)] } : entry);
+        await cache.write(
+          writtenKey,
+          change,
+          tags ? { ...entry, tags: [...(entry.tags ?? []), ...tags(args)] } : entry,
+        );
         return result;
-      };
+      });
     });
   };
 }
 
-function checkWrite({ write, key }: CachePutOptions<never[], never>, where: string): void {
-  if (write !== undefined && write !== 'through' && write !== 'around') {
-    const remedy = "Use 'through' or 'around'.";
-    throw new CacheOptionsError([{ option: 'write', value: write, remedy }], `@CachePut of ${where} is wrong`);
-  }
+function check({ write, key }: CachePutOptions<never[], never>, where: string): void {
+  const problems = [];
   if (key === undefined) {
     const remedy = 'Say which key the method writes: key: (product) => [product.id].';
-    throw new CacheOptionsError([{ option: 'key', value: key, remedy }], `@CachePut of ${where} is wrong`);
+    problems.push({ option: 'key', value: key, remedy });
   }
+  if (write !== undefined && write !== 'through' && write !== 'around') {
+    problems.push({ option: 'write', value: write, remedy: "Use 'through' or 'around'." });
+  }
+  if (problems.length > 0) throw new CacheOptionsError(problems, `${where} is wrong`);
 }

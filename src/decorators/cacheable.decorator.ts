@@ -1,21 +1,11 @@
-import 'reflect-metadata';
-import { defer, from, isObservable, lastValueFrom, Observable } from 'rxjs';
 import type { Cache } from '../engine/cache.js';
 import type { LoadContext } from '../engine/load-context.js';
 import type { Loader } from '../engine/loading.js';
 import { type KeyBuilder, keyBuilder } from './key-builder.js';
-import { configOf } from './metadata.js';
-import { entryOptions, type TagFunction, tagFunction } from './stored-options.js';
-import type {
-  CheckedDecorator,
-  DecoratorFor,
-  KeyOption,
-  Method,
-  PlainDecorator,
-  ResultOf,
-  StoringOptions,
-} from './types.js';
-import { type AnyFunction, type Prepared, wrapMethod } from './wrap-method.js';
+import { configOf, whereIs } from './metadata.js';
+import { checkedTags, entryOptions, type TagFunction, tagFunction } from './stored-options.js';
+import type { DecoratorFor, KeyOption, Method, PlainDecorator, ResultOf, StoringOptions } from './types.js';
+import { type AnyFunction, type Prepared, settle, when, wrapMethod } from './wrap-method.js';
 
 /** Options of `@Cacheable`. */
 export interface CacheableOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown>
@@ -38,24 +28,21 @@ export interface CacheableOptions<Args extends readonly unknown[] = readonly unk
  *
  * @example
  * ```ts
- * @Cacheable({ key: (id: string) => ['product', id], ttl: '5m', tags: ['products'] })
+ * @Cacheable({ key: (id) => ['product', id], ttl: '5m', tags: ['products'] })
  * async find(id: string): Promise<Product> { ... }
  * ```
  */
 export function Cacheable<M extends Method>(options?: CacheableOptions<Parameters<M>, ResultOf<M>>): DecoratorFor<M>;
-export function Cacheable<Args extends readonly unknown[], Result>(
-  options?: CacheableOptions<Args, Result>,
-): CheckedDecorator<Args>;
 export function Cacheable(options: CacheableOptions<never[], never> = {}): PlainDecorator {
-  return (prototype, name, descriptor) => {
-    const type: unknown = Reflect.getMetadata('design:returntype', prototype, name);
-    const info = { decorator: 'Cacheable', method: name, cache: options.cache, policy: options.policy } as const;
-    wrapMethod(prototype, descriptor, { ...info, defaultKey: options.key === undefined }, ({ registry }, owner) => {
-      const cache = registry.get(options.cache ?? configOf(owner).cache);
-      const key = keyBuilder(owner, name, options.key);
-      const call = prepareCacheable(cache, key, options, owner);
-      if (type !== Observable) return call;
-      return (instance, args, original) => defer(() => from(call(instance, args, original) as Promise<unknown>));
+  return (prototype, method, descriptor) => {
+    const { cache: cacheName, policy, key, condition } = options;
+    const defaultKey = key === undefined;
+    const info = { decorator: 'Cacheable', method, cache: cacheName, policy, defaultKey } as const;
+    wrapMethod(prototype, descriptor, info, ({ registry }, type) => {
+      const cache = registry.get(cacheName ?? configOf(type).cache);
+      const where = whereIs(info, type);
+      const keyOf = keyBuilder({ type, prototype, method, where }, key);
+      return when(condition, prepareCacheable(cache, keyOf, options, type, where));
     });
   };
 }
@@ -64,33 +51,26 @@ function prepareCacheable(
   cache: Cache,
   keyOf: KeyBuilder,
   options: CacheableOptions<never[], never>,
-  owner: Function,
+  type: Function,
+  where: string,
 ): Prepared {
-  const policy = cache.policyOf(entryOptions(options, owner));
-  const tags = tagFunction(options);
-  const { condition } = options;
+  const policy = cache.policyOf(entryOptions(options, type));
+  const tags = tagFunction(options, where);
   const fast = cache.answersFromMemory(policy);
   const plain = options.unless === undefined && options.resultTags === undefined;
   return (instance, args, original) => {
-    let key: string;
     try {
-      if (condition !== undefined && !condition(...(args as never[]))) return Reflect.apply(original, instance, args);
-      key = keyOf(args);
+      const key = keyOf(args);
       const hit = fast ? cache.hit(key) : undefined;
       if (hit !== undefined) return hit;
       const load = plain
         ? () => settle(Reflect.apply(original, instance, args))
-        : (context: LoadContext<never>) => loadAndTell(instance, args, original, options, context);
+        : (context: LoadContext<never>) => loadAndTell(instance, args, original, options, context, where);
       return cache.load(key, load as Loader, withTags(policy, tags, args));
     } catch (error) {
       return Promise.reject(error);
     }
   };
-}
-
-/** What a method returned, as a promise or value: of an observable the last value. */
-export function settle(result: unknown): unknown {
-  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }
 
 async function loadAndTell(
@@ -99,10 +79,15 @@ async function loadAndTell(
   original: AnyFunction,
   { unless, resultTags }: CacheableOptions<never[], never>,
   context: LoadContext<never>,
+  where: string,
 ): Promise<unknown> {
   const result = await settle(Reflect.apply(original, instance, args));
-  if (unless?.(result as never, ...(args as never[]))) context.skip();
-  else if (resultTags) context.setTags(resultTags(result as never, ...(args as never[])));
+  if (unless?.(result as never, ...(args as never[]))) {
+    context.skip();
+  } else if (resultTags) {
+    const tags = resultTags(result as never, ...(args as never[]));
+    context.setTags(checkedTags(tags, `The resultTags function in ${where} is wrong`));
+  }
   return result;
 }
 

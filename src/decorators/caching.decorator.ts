@@ -1,7 +1,7 @@
 import { CacheEvict, type CacheEvictOptions } from './cache-evict.decorator.js';
 import { CachePut, type CachePutOptions } from './cache-put.decorator.js';
 import { Cacheable, type CacheableOptions } from './cacheable.decorator.js';
-import type { DecoratorFor, Method, ResultOf } from './types.js';
+import type { DecoratorFor, Method, PlainDecorator, ResultOf } from './types.js';
 
 type OneOrMore<T> = T | readonly T[];
 
@@ -13,11 +13,12 @@ export interface CachingOptions<M extends Method> {
 }
 
 /** Several cache decorators on one method. From the inside: `cacheable`, then `put`, then `evict`. */
-export function Caching<M extends Method>(options: CachingOptions<M>): DecoratorFor<M> {
+export function Caching<M extends Method>(options: CachingOptions<M>): DecoratorFor<M>;
+export function Caching({ cacheable, put, evict }: CachingOptions<Method>): PlainDecorator {
   return (prototype, name, descriptor) => {
-    for (const one of list(options.cacheable)) Cacheable<M>(one)(prototype, name, descriptor);
-    for (const one of list(options.put)) CachePut<M>(one)(prototype, name, descriptor);
-    for (const one of list(options.evict)) CacheEvict<M>(one)(prototype, name, descriptor);
+    for (const one of list(cacheable)) Cacheable(one)(prototype, name, descriptor);
+    for (const one of list(put)) CachePut(one)(prototype, name, descriptor);
+    for (const one of list(evict)) CacheEvict(one)(prototype, name, descriptor);
   };
 }
 

@@ -1,13 +1,22 @@
+import type { Binding } from './binding.js';
 import type { CacheConfigOptions } from './types.js';
 
-/** A decorated method, for the checks at boot and `explain`-like tools. */
-export interface DecoratedMethod {
+/** What a decorator says of its method. */
+export interface MethodInfo {
   decorator: 'Cacheable' | 'CacheableMany' | 'CachePut' | 'CacheEvict';
   method: string | symbol;
   cache: string | undefined;
   policy: string | undefined;
   /** It has no `key`: its keys begin with the names of class and method. */
   defaultKey: boolean;
+}
+
+/** A decorated method, for the checks at boot. */
+export interface DecoratedMethod extends MethodInfo {
+  /** Of the class that declares it. */
+  prototype: object;
+  /** Makes it ready for a class of an app. Throws when its options cannot be used. */
+  prepare(binding: Binding, type: Function): unknown;
 }
 
 const methods = new WeakMap<object, DecoratedMethod[]>();
@@ -26,6 +35,11 @@ export function methodsOf(prototype: object | null): DecoratedMethod[] {
     found.push(...(methods.get(level) ?? []));
   }
   return found;
+}
+
+/** A decorated method as errors call it. */
+export function whereIs({ decorator, method }: MethodInfo, type: Function): string {
+  return `@${decorator} of ${type.name}.${String(method)}`;
 }
 
 export function setConfig(type: Function, config: CacheConfigOptions): void {

@@ -8,20 +8,25 @@ export type TagFunction = (args: unknown[]) => readonly string[];
 
 /** The options of a decorator and its class for what is stored; tags that depend on the call are left out. */
 export function entryOptions(options: StoringOptions<never[]>, owner: Function): LoadOptions {
-  const { keyPrefix, cache, ...config } = configOf(owner);
+  const { keyPrefix, cache, tags: classTags = [], ...config } = configOf(owner);
   const { ttl, grace, policy, hardTimeout, cacheNull, tags } = options;
   const own = { ttl, grace, policy, hardTimeout, cacheNull };
   const said = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) as LoadOptions;
-  const fixed = [...(config.tags ?? []), ...(typeof tags === 'function' ? [] : (tags ?? []))];
-  return { ...config, ...said, tags: fixed };
+  const lists = [classTags, typeof tags === 'function' || tags === undefined ? [] : tags];
+  const wrong = lists.find((list) => !Array.isArray(list));
+  // A method that names a policy means all of it: the class's ttl would take the place of the policy's otherwise.
+  return { ...(policy === undefined && config), ...said, tags: wrong ?? lists.flat() };
 }
 
-export function tagFunction({ tags }: StoringOptions<never[]>): TagFunction | undefined {
+export function tagFunction({ tags }: StoringOptions<never[]>, where: string): TagFunction | undefined {
   if (typeof tags !== 'function') return undefined;
-  return (args) => {
-    const problems: OptionProblem[] = [];
-    const checked = checkTags(tags(...(args as never[])), problems);
-    if (problems.length > 0) throw new CacheOptionsError(problems, 'A tags function of a decorator is wrong');
-    return checked;
-  };
+  return (args) => checkedTags(tags(...(args as never[])), `The tags function in ${where} is wrong`);
+}
+
+/** What a function of the app gave as tags. */
+export function checkedTags(tags: readonly string[], where: string): readonly string[] {
+  const problems: OptionProblem[] = [];
+  const checked = checkTags(tags, problems);
+  if (problems.length > 0) throw new CacheOptionsError(problems, where);
+  return checked;
 }

@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import type { CacheKey } from '../engine/key.js';
 import type { LoadOptions } from '../engine/policy.js';
 
@@ -5,8 +6,7 @@ import type { LoadOptions } from '../engine/policy.js';
 export type Method = (...args: never[]) => unknown;
 
 /** What a method's promise or observable brings. */
-export type ResultOf<M extends Method> =
-  ReturnType<M> extends { subscribe(...args: never[]): unknown } ? unknown : Awaited<ReturnType<M>>;
+export type ResultOf<M extends Method> = ReturnType<M> extends Observable<infer T> ? T : Awaited<ReturnType<M>>;
 
 /** A key, or how to make it from the method's arguments. */
 export type KeyOption<Args extends readonly unknown[]> = CacheKey | ((...args: Args) => CacheKey);
@@ -28,7 +28,10 @@ export interface StoringOptions<Args extends readonly unknown[]>
   tags?: TagsOption<Args>;
 }
 
-/** Defaults for the decorated methods of a class. What a method says itself counts. */
+/**
+ * Defaults for the decorated methods of a class. What a method says itself counts; when it names a policy, that takes the
+ * place of all that is said here of how values are kept.
+ */
 export interface CacheConfigOptions extends Omit<LoadOptions, 'tags'> {
   /** The named cache to use. Default: that of `CacheModule.forRoot`. */
   cache?: string;
@@ -38,27 +41,13 @@ export interface CacheConfigOptions extends Omit<LoadOptions, 'tags'> {
   tags?: readonly string[];
 }
 
-/** When a key function does not accept the method's arguments, the decorator asks for an argument that says so. */
-type Fits<Args extends readonly unknown[], M extends Method> = ((...args: Args) => void) extends (
-  ...args: Parameters<M>
-) => void
-  ? []
-  : [error: 'the functions in the options do not accept the arguments of this method'];
+/**
+ * A method decorator for methods of one type, which TypeScript takes from the method below it. Where there is none, as in
+ * `applyDecorators(Cacheable({ ... }))`, it goes on every method and the functions in its options are not checked.
+ */
+export type DecoratorFor<M extends Method> = Method extends M
+  ? MethodDecorator
+  : (prototype: object, name: string | symbol, descriptor: TypedPropertyDescriptor<M>) => void;
 
-/** A method decorator whose option functions take `Args`. */
-export type CheckedDecorator<Args extends readonly unknown[]> = <M extends Method>(
-  prototype: object,
-  name: string | symbol,
-  descriptor: TypedPropertyDescriptor<M>,
-  ...fits: Fits<Args, M>
-) => void;
-
-/** A method decorator for methods of one type. */
-export type DecoratorFor<M extends Method> = (
-  prototype: object,
-  name: string | symbol,
-  descriptor: TypedPropertyDescriptor<M>,
-) => void;
-
-/** How decorators are implemented; their overloads say what TypeScript checks. */
+/** How decorators are implemented; their overload says what TypeScript checks. */
 export type PlainDecorator = (prototype: object, name: string | symbol, descriptor: PropertyDescriptor) => void;

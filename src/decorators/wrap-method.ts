@@ -1,7 +1,8 @@
 import 'reflect-metadata';
+import { defer, isObservable, lastValueFrom, Observable, type ObservableInput } from 'rxjs';
 import { CacheOptionsError } from '../cache.errors.js';
 import { type Binding, bindingOf, injectRegistry } from './binding.js';
-import { addMethod, type DecoratedMethod } from './metadata.js';
+import { addMethod, type MethodInfo } from './metadata.js';
 
 export type AnyFunction = (...args: unknown[]) => unknown;
 
@@ -17,7 +18,7 @@ let slots = 0;
 export function wrapMethod(
   prototype: object,
   descriptor: PropertyDescriptor | undefined,
-  info: DecoratedMethod,
+  info: MethodInfo,
   prepare: (binding: Binding, type: Function) => Prepared,
 ): void {
   const original: unknown = descriptor?.value;
@@ -25,15 +26,19 @@ export function wrapMethod(
     throw misplaced(prototype, info, original);
   }
   const slot = slots++;
+  const observable = Reflect.getMetadata('design:returntype', prototype, info.method) === Observable;
+  const prepareOnce = (binding: Binding, type: Function): Prepared => {
+    const call = prepare(binding, type);
+    const prepared = observable ? observed(call) : call;
+    binding.slots[slot] = prepared;
+    return prepared;
+  };
   const wrapper = new Proxy(original as AnyFunction, {
     apply(target, instance: object, args: unknown[]) {
       const binding = bindingOf(instance);
       if (binding === undefined || binding.registry.closed) return Reflect.apply(target, instance, args);
       let prepared = binding.slots[slot] as Prepared | undefined;
-      if (prepared === undefined) {
-        prepared = prepare(binding, instance.constructor);
-        binding.slots[slot] = prepared;
-      }
+      if (prepared === undefined) prepared = prepareOnce(binding, instance.constructor);
       return prepared(instance, args, target);
     },
   });
@@ -41,11 +46,35 @@ export function wrapMethod(
     Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, original), wrapper);
   }
   descriptor.value = wrapper;
-  addMethod(prototype, info);
+  addMethod(prototype, { ...info, prototype, prepare: prepareOnce });
   injectRegistry(prototype);
 }
 
-function misplaced(prototype: object, info: DecoratedMethod, value: unknown): CacheOptionsError {
+/** Calls for which the condition does not hold run the method as if it were not decorated. */
+export function when(condition: ((...args: never[]) => boolean) | undefined, call: Prepared): Prepared {
+  if (condition === undefined) return call;
+  return (instance, args, original) => {
+    let holds: boolean;
+    try {
+      holds = condition(...(args as never[]));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return holds ? call(instance, args, original) : Reflect.apply(original, instance, args);
+  };
+}
+
+/** What a method returned, as a promise or value: of an observable the last value. */
+export function settle(result: unknown): unknown {
+  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+}
+
+/** The call of a method declared to return an `Observable`: begins with each subscription. */
+function observed(call: Prepared): Prepared {
+  return (instance, args, original) => defer(() => call(instance, args, original) as ObservableInput<unknown>);
+}
+
+function misplaced(prototype: object, info: MethodInfo, value: unknown): CacheOptionsError {
   const name = typeof prototype === 'function' ? `static ${prototype.name}` : prototype.constructor.name;
   const remedy = 'Put the decorator on a method of a provider or controller (not static, no property or accessor).';
   return new CacheOptionsError(

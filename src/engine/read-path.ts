@@ -17,6 +17,7 @@ const TIMED_MISSES = 8;
 /** Memory, then Redis, then the load. */
 export class ReadPath {
   private readonly loading: Loading;
+  private untilTimed = TIMED;
 
   constructor(private readonly core: Core) {
     this.loading = new Loading(core);
@@ -32,7 +33,11 @@ export class ReadPath {
   /** The promise of a hit in memory, or nothing. The hot path: everything else may cost more. */
   hit(key: string): Promise<unknown> | undefined {
     const { counters, events } = this.core;
-    const timed = counters.memoryHits % TIMED === 0 ? performance.now() : 0;
+    let timed = 0;
+    if (--this.untilTimed === 0) {
+      this.untilTimed = TIMED;
+      timed = performance.now();
+    }
     const entry = this.fromMemory(key);
     if (entry === undefined) return undefined;
     counters.memoryHits++;

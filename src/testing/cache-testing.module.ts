@@ -8,9 +8,9 @@ import { FakeClock } from './fake-clock.js';
  * (`app.get(FakeClock).advance('5m')`). Takes the same options; an option that is given counts.
  */
 export class CacheTestingModule {
-  static forRoot(options: CacheModuleOptions = {}): DynamicModule {
+  static forRoot(options: CacheModuleOptions & { isGlobal?: boolean } = {}): DynamicModule {
     const clock = options.clock instanceof FakeClock ? options.clock : new FakeClock();
-    const root = CacheModule.forRoot({ jitter: 0, ...options, clock: options.clock ?? clock });
+    const root = CacheModule.forRoot({ ...options, jitter: options.jitter ?? 0, clock: options.clock ?? clock });
     return {
       ...root,
       providers: [...(root.providers ?? []), { provide: FakeClock, useValue: clock }],

@@ -1,0 +1,107 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { FOREVER } from '../../src/engine/duration.js';
+import {
+  decodeEntry,
+  type EntryHeader,
+  EXPIRED_STATE,
+  encodeEntry,
+  STATE_OFFSET,
+  type StoredEntry,
+} from '../../src/engine/entry-format.js';
+import { VERSION_LENGTH, VersionSource } from '../../src/engine/version.js';
+import { header, headers, markerOf } from './entry-headers.js';
+
+function decode(bytes: string | Buffer): StoredEntry {
+  return decodeEntry(Buffer.from(bytes as string));
+}
+
+function formatOf(entry: EntryHeader): Buffer {
+  return Buffer.from(encodeEntry(entry, '1') as string);
+}
+
+describe('an entry', () => {
+  it('is read as it was written, with all that is known of it', () => {
+    fc.assert(
+      fc.property(headers, fc.uint8Array({ maxLength: 50 }), (written, payload) => {
+        const { payload: read, ...facts } = decode(encodeEntry(written, payload)) as StoredEntry & { payload: Buffer };
+        expect(facts).toEqual({ kind: 'value', ...written });
+        expect(Buffer.compare(read, payload)).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('may have a text as its payload, of any characters', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (payload) => {
+        expect(decode(encodeEntry(header(), payload))).toMatchObject({ payload: Buffer.from(payload) });
+      }),
+    );
+  });
+
+  it('may have nothing as its payload, and no markers', () => {
+    const read = decode(encodeEntry(header({ markers: [], markerValues: [] }), ''));
+    expect(read).toMatchObject({ kind: 'value', markers: [], markerValues: [], payload: Buffer.alloc(0) });
+  });
+
+  it('may live for ever', () => {
+    const read = decode(encodeEntry(header({ freshFor: FOREVER, staleFor: FOREVER }), '1'));
+    expect(read).toMatchObject({ freshFor: FOREVER, staleFor: FOREVER });
+  });
+
+  it('may have as many and as long markers as tags and prefixes allow', () => {
+    const markers = Array.from({ length: 600 }, (_, i) => `t:${i}${'é'.repeat(500)}`);
+    const read = decode(encodeEntry(header({ markers, markerValues: markers.map(markerOf) }), '1'));
+    expect(read).toMatchObject({ kind: 'value', markers, payload: Buffer.from('1') });
+  });
+
+  it('keeps lengths of time to the millisecond', () => {
+    expect(decode(encodeEntry(header({ createdAt: 1.4, freshFor: 99.6, staleFor: 0.4 }), ''))).toMatchObject({
+      createdAt: 1,
+      freshFor: 100,
+      staleFor: 0,
+    });
+  });
+
+  it('begins with its version, whatever follows: scripts compare the first 16 bytes', () => {
+    fc.assert(
+      fc.property(headers, (written) => {
+        expect(formatOf(written).toString('latin1', 0, VERSION_LENGTH)).toBe(written.version);
+      }),
+    );
+  });
+
+  it('is expired by writing one byte, which changes nothing else', () => {
+    fc.assert(
+      fc.property(headers, (written) => {
+        const bytes = formatOf({ ...written, expired: false });
+        expect(decode(bytes)).toMatchObject({ expired: false });
+        bytes.write(EXPIRED_STATE, STATE_OFFSET);
+        expect(decode(bytes)).toEqual({ kind: 'value', ...written, expired: true, payload: Buffer.from('1') });
+      }),
+    );
+  });
+
+  it('tells markers apart that are written alike', () => {
+    const markers = ['t:a,b', 't:a', 't:a=b', 't:a;b', 't:a%2Cb', 't:%', 't: ', 't:é', '*', 'p:~1:'];
+    const read = decode(encodeEntry(header({ markers, markerValues: markers.map(markerOf) }), '1'));
+    expect(read).toMatchObject({ markers, markerValues: markers.map(markerOf) });
+  });
+});
+
+describe('a hold', () => {
+  it('is a version and nothing else', () => {
+    const version = new VersionSource().next();
+    expect(decode(version)).toEqual({ kind: 'hold', version });
+  });
+});
+
+describe('the same names', () => {
+  it('are read alike for any number of entries', () => {
+    for (let i = 0; i < 2_000; i++) {
+      const source = `s${i % 700}`;
+      expect(decode(encodeEntry(header({ source }), '1'))).toMatchObject({ source });
+    }
+  });
+});
