@@ -90,7 +90,7 @@ export abstract class CacheService {
   /**
    * Invalidates. When it resolves, no read that begins later in this process gets the old value, and no load that began
    * earlier stores it. While Redis is away the eviction is kept and delivered first when it is back; with `mustDeliver`
-   * the promise rejects with `CacheUnavailableError` as well. Also resets counters of these keys.
+   * the promise rejects with `CacheUnavailableError` as well. Also resets counters and rate limits of these keys.
    */
   abstract evict(target: CacheTarget, options?: { mustDeliver?: boolean }): Promise<void>;
 

@@ -1,6 +1,7 @@
 /**
  * nestjs-strata: built from this repository, used through its public entry points inside a Nest application.
- * Variants: `shared` hands out the stored object itself (default: a caller cannot change what others get),
+ * Variants: `shared` keeps and hands out the caller's object, bounded by entries only, as lru-cache does (default: a private copy,
+ * bounded by bytes too),
  * `get` reads with `get` instead of `getOrLoad`.
  */
 import 'reflect-metadata';
@@ -23,7 +24,7 @@ export async function openApplication(options, providers = []) {
       CacheModule.forRoot({
         namespace,
         ttl,
-        memory: tiers === 'redis' ? false : { maxEntries },
+        memory: tiers === 'redis' ? false : { maxEntries, ...(variant === 'shared' && { maxBytes: Infinity }) },
         ...(variant === 'shared' ? { values: 'shared' } : {}),
         ...(tiers === 'memory' ? {} : { redis: redisTier({ url: redisUrl }) }),
       }),

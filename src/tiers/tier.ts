@@ -128,6 +128,6 @@ export interface SharedAtomics {
   acquire(key: string, token: string, ttl: Milliseconds): Promise<boolean>;
   release(key: string, token: string): Promise<boolean>;
   rateLimit(key: string, limit: number, window: Milliseconds): Promise<RateLimitResult>;
-  /** Forgets counters of these names. */
+  /** Forgets counters and rate limits of these names. */
   forget(keys: readonly string[]): Promise<void>;
 }

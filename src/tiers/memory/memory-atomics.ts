@@ -46,7 +46,10 @@ export class MemoryAtomics implements SharedAtomics {
   }
 
   async forget(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.slots.delete(`n:${key}`);
+    for (const key of keys) {
+      this.slots.delete(`n:${key}`);
+      this.slots.delete(`r:${key}`);
+    }
   }
 
   private live(name: string): Slot | undefined {

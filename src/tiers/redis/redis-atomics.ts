@@ -36,9 +36,7 @@ export class RedisAtomics implements SharedAtomics {
   }
 
   async forget(keys: readonly string[]): Promise<void> {
-    await this.connection.send(
-      'UNLINK',
-      keys.map((key) => this.names.atomic('n', key)),
-    ); // prettier-ignore
+    const names = keys.flatMap((key) => [this.names.atomic('n', key), this.names.atomic('r', key)]);
+    await this.connection.send('UNLINK', names);
   }
 }
