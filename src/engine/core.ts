@@ -75,7 +75,7 @@ const LONGEST_HOLD = 300_000;
 
 /** How long a hold must stand: as long as its load may take. Nothing but storing the result depends on it. */
 export function holdFor(policy: ResolvedPolicy): Milliseconds {
-  return Math.min(policy.hardTimeout + 5_000, LONGEST_HOLD);
+  return Math.min(Math.ceil(policy.hardTimeout) + 5_000, LONGEST_HOLD);
 }
 
 /** Life of an entry in Redis: its own, and that of a load which starts at its end and holds its version as a token. */

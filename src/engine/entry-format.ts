@@ -1,3 +1,4 @@
+import { CacheEntryError } from '../cache.errors.js';
 import type { Milliseconds } from './duration.js';
 import { VERSION_LENGTH, type Version } from './version.js';
 
@@ -56,14 +57,23 @@ const COMPRESSED = 2;
 const BINARY = 4;
 const REMOTE_ONLY = 8;
 const NAMES_AT = 53;
+/** Where the payload begins has 4 digits. */
+const LONGEST_HEAD = 36 ** 4 - 1;
 
 /** Where `expire` writes {@link EXPIRED_STATE}: its script needs to know. */
 export const STATE_OFFSET = 18;
 export const EXPIRED_STATE = 'x';
 
-/** The bytes of an entry: a string if the payload is one, which is what the client sends fastest. */
+/** The bytes of an entry: a string if the payload is one, which is what the client sends fastest. Throws if its names do not fit. */
 export function encodeEntry(header: EntryHeader, payload: string | Uint8Array): string | Buffer {
   const names = `${header.markers.map((name, i) => `${escapeName(name)}=${header.markerValues[i]}`).join(',')};${escapeName(header.profile)};${escapeName(header.source)}`;
+  const payloadAt = NAMES_AT + names.length;
+  if (payloadAt > LONGEST_HEAD) {
+    throw new CacheEntryError(
+      `The tags and prefixes of the value need ${names.length} bytes.`,
+      'Use fewer or shorter tags; in other scripts than Latin a character takes up to 9 bytes.',
+    );
+  }
   const flags =
     (header.tagged ? TAGGED : 0) |
     (header.compressed ? COMPRESSED : 0) |
@@ -78,7 +88,7 @@ export function encodeEntry(header: EntryHeader, payload: string | Uint8Array): 
     digits(header.createdAt, 9) +
     digits(header.freshFor, 10) +
     digits(header.staleFor, 10) +
-    digits(NAMES_AT + names.length, 4) +
+    digits(payloadAt, 4) +
     names;
   return typeof payload === 'string' ? head + payload : Buffer.concat([Buffer.from(head, 'latin1'), payload]);
 }

@@ -35,6 +35,9 @@ export class Flights {
   }
 
   end(flight: Flight): void {
+    // A map that was filled and emptied often leaves dead tables behind that still point to flights, and live long: they
+    // must not keep the values too.
+    flight.shared = undefined;
     const head = this.heads.get(flight.key);
     if (head === flight) {
       if (flight.next) this.heads.set(flight.key, flight.next);

@@ -40,7 +40,10 @@ export function judge(core: Core, flight: Flight, read: RemoteRead): Lookup | Pr
   if (read.entry === null) return NOTHING;
   const stored = decodeEntry(read.entry);
   if (stored.kind === 'alien') report(core, 'read', new Error(`Entry in Redis: ${stored.reason}.`), flight.key);
-  if (stored.kind !== 'value') return { token: stored.version };
+  if (stored.kind !== 'value') {
+    // What is too short for a version is as good as nothing: a hold replaces it.
+    return stored.version.length < VERSION_LENGTH ? NOTHING : { token: stored.version };
+  }
   const unknown = stored.markers.filter((name) => !flight.markers.includes(name));
   if (unknown.length === 0 || !core.remote) {
     return conclude(core, flight, compareMarkers(core, flight, stored, flight.markers, read.markers));

@@ -1,3 +1,4 @@
+import { CacheEntryError } from '../cache.errors.js';
 import type { ManyValues } from '../cache.service.js';
 import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
 
@@ -36,5 +37,13 @@ export class BulkLoad<T> {
 
 function byEncodedKey<T>(values: ManyValues<T>): Map<EncodedKey, T> {
   if (values instanceof Map) return new Map(Array.from(values, ([key, value]) => [encodeKey(key), value as T]));
+  // An array of rows would look like an object with the keys '0', '1', ...: every key would quietly be missing.
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    const what = Array.isArray(values) ? 'an array' : values === null ? 'null' : `a value of type ${typeof values}`;
+    throw new CacheEntryError(
+      `The loader of several keys returned ${what}.`,
+      'Return a Map by key, or an object by encoded key; leave out what is not there.',
+    );
+  }
   return new Map(Object.entries(values as Record<string, T>));
 }

@@ -111,7 +111,7 @@ export class Policies {
   }
 }
 
-/** Longest tag; its length stands in two bytes of the entry. */
+/** Longest tag. So many of this length fit into the head of an entry, whatever their characters are. */
 const MAX_TAG_LENGTH = 512;
 const MAX_TAGS = 200;
 

@@ -11,13 +11,14 @@ const MISS: Promise<undefined> = Promise.resolve(undefined);
 /** One hit in memory out of this many is timed: looking at the clock costs as much as the hit. */
 const TIMED = 128;
 
-/** One miss out of this many is timed; loads are timed always. */
-const TIMED_MISSES = 8;
+/** One read that goes beyond memory out of this many is timed. */
+const TIMED_REMOTE = 8;
 
 /** Memory, then Redis, then the load. */
 export class ReadPath {
   private readonly loading: Loading;
   private untilTimed = TIMED;
+  private untilTimedRemote = 1;
 
   constructor(private readonly core: Core) {
     this.loading = new Loading(core);
@@ -54,7 +55,7 @@ export class ReadPath {
   get(key: string): Promise<unknown> {
     const hit = this.hit(key);
     if (hit !== undefined) return hit;
-    if (this.core.remote) return this.getRemote(key).then(this.valueOfFound);
+    if (this.core.remote) return this.getRemote(key, this.valueOfFound);
     this.miss(key);
     return MISS;
   }
@@ -91,7 +92,7 @@ export class ReadPath {
       if (this.core.events.heard('hit')) this.core.events.emit('hit', { key, tier: 'memory' });
       return { entry, tier: 'memory' };
     }
-    const found = this.core.remote ? await this.getRemote(key) : this.miss(key);
+    const found = this.core.remote ? await this.getRemote(key, (entry) => entry) : this.miss(key);
     return found && { entry: found, tier: 'redis' };
   }
 
@@ -108,41 +109,49 @@ export class ReadPath {
   }
 
   /** A read that loads nothing. Redis in trouble is a miss. */
-  private getRemote(key: string): Promise<MemoryEntry | undefined> {
+  private getRemote<T>(key: string, then: (found: MemoryEntry | undefined) => T): Promise<T> {
     const { core } = this;
-    const start = performance.now();
+    const start = this.startTiming();
     const markers = core.prefixes.markersOf(key);
     // Without memory there is nothing an invalidation would have to keep the value out of.
     const flight = core.memory ? core.flights.start(key, markers) : new Flight(key, core.epochs.current, markers);
-    return this.look(flight).then((lookup) => {
+    return this.look(flight, (lookup) => {
       if (core.memory) core.flights.end(flight);
-      if (!lookup?.fresh) return this.miss(key);
+      if (!lookup?.fresh) return then(this.miss(key));
       promote(core, flight, lookup, core.policies.base);
-      return this.remoteHit(key, lookup.fresh, start);
+      return then(this.remoteHit(key, lookup.fresh, start));
     });
   }
 
   private readonly valueOfFound = (found: MemoryEntry | undefined): unknown => found && valueFor(this.core, found);
 
+  /** The time for one read of Redis out of {@link TIMED_REMOTE}; 0 for the others. */
+  private startTiming(): number {
+    if (--this.untilTimedRemote > 0) return 0;
+    this.untilTimedRemote = TIMED_REMOTE;
+    return performance.now();
+  }
+
   private remoteHit(key: string, entry: MemoryEntry, start: number): MemoryEntry {
     this.core.counters.redisHits++;
-    this.core.counters.time('redisHit', start);
+    if (start !== 0) this.core.counters.time('redisHit', start);
     if (this.core.events.heard('hit')) this.core.events.emit('hit', { key, tier: 'redis' });
     return entry;
   }
 
-  /** Never rejects. `undefined`: Redis cannot be asked, or is not believed. */
-  private look(flight: Flight): Promise<Lookup | undefined> {
+  /** Goes on with what Redis says; with `undefined` if it cannot be asked, or is not believed. */
+  private look<T>(flight: Flight, next: (lookup: Lookup | undefined) => T | Promise<T>): Promise<T> {
     const { core } = this;
     const remote = core.remote as RemoteTier;
-    if (remote.refuses(flight.key, flight.markers)) return Promise.resolve(undefined);
-    return remote.read(flight.key, flight.markers).then(
-      (read) => judge(core, flight, read),
-      (error: unknown) => {
-        report(core, 'read', error, flight.key);
-        return undefined;
-      },
-    );
+    if (remote.refuses(flight.key, flight.markers)) return Promise.resolve(next(undefined));
+    const failed = (error: unknown): T | Promise<T> => {
+      report(core, 'read', error, flight.key);
+      return next(undefined);
+    };
+    return remote.read(flight.key, flight.markers).then((read) => {
+      const lookup = judge(core, flight, read);
+      return lookup instanceof Promise ? lookup.then(next, failed) : next(lookup);
+    }, failed);
   }
 
   private join(leader: Flight): Promise<unknown> {
@@ -157,9 +166,9 @@ export class ReadPath {
     outcome instanceof MemoryEntry ? valueFor(this.core, outcome) : (outcome as Unstored).raw;
 
   private fly(flight: Flight, load: Loader, policy: ResolvedPolicy): Promise<Outcome> {
-    const start = performance.now();
+    const start = this.startTiming();
     if (!this.core.remote || !policy.redis) return this.loadMissing(flight, load, policy, undefined, start);
-    return this.look(flight).then((lookup) => {
+    return this.look(flight, (lookup) => {
       if (!lookup?.fresh) return this.loadMissing(flight, load, policy, lookup, start);
       promote(this.core, flight, lookup, policy);
       this.core.flights.end(flight);
@@ -176,7 +185,7 @@ export class ReadPath {
   ): Promise<Outcome> {
     this.miss(flight.key);
     const outcome = this.loading.load(flight, load, policy, lookup);
-    if (this.core.counters.loads % TIMED_MISSES === 0) {
+    if (start !== 0) {
       const done = (): void => this.core.counters.time('miss', start);
       outcome.then(done, done);
     }

@@ -26,12 +26,12 @@ export class RedisAtomics implements SharedAtomics {
   }
 
   async release(key: string, token: string): Promise<boolean> {
-    return (await this.connection.run(RELEASE, [this.names.atomic('l', key)], [token])) === 1;
+    return Number(await this.connection.run(RELEASE, [this.names.atomic('l', key)], [token])) === 1;
   }
 
   async rateLimit(key: string, limit: number, window: Milliseconds): Promise<RateLimitResult> {
     const answer = await this.connection.run(LIMIT, [this.names.atomic('r', key)], [limit, Math.ceil(window)]);
-    const [allowed, count, left] = answer as [number, number, number];
+    const [allowed = 0, count = 0, left = 0] = (answer as unknown[]).map(Number);
     return { allowed: allowed === 1, remaining: Math.max(0, limit - count), resetIn: Math.max(0, left) };
   }
 

@@ -234,7 +234,8 @@ export class RedisRemote implements RemoteTier {
       stores.map((store) => store.name),
       args,
     ); // prettier-ignore
-    return (answers as number[]).map((answer) => answer === 1);
+    // An app's own client may be one that gives numbers as text.
+    return (answers as unknown[]).map((answer) => Number(answer) === 1);
   }
 
   private async sendPlaces<Answer>(script: typeof HOLD, places: Place[]): Promise<Answer[]> {
