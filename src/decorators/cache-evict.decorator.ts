@@ -4,14 +4,19 @@ import type { CacheKey, EncodedKey } from '../engine/key.js';
 import { type CacheTarget, parseTarget } from '../engine/target.js';
 import { type KeyBuilder, type KeySite, keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
-import type { CommonOptions, DecoratorFor, KeyOption, Method, PlainDecorator, TagsOption } from './types.js';
+import type { CommonOptions, DecoratorFor, KeyOption, Method, PlainDecorator, ResultOf, TagsOption } from './types.js';
 import { settle, when, wrapMethod } from './wrap-method.js';
 
-/** Options of `@CacheEvict`. At least one of `key`, `keys`, `tags`, `prefix`, `pattern`, `all`; several of them add up. */
-export interface CacheEvictOptions<Args extends readonly unknown[] = readonly unknown[]> extends CommonOptions<Args> {
+/** Options of `@CacheEvict`. At least one of those that say what to evict; several of them add up. */
+export interface CacheEvictOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown>
+  extends CommonOptions<Args> {
   key?: KeyOption<Args>;
   keys?: readonly CacheKey[] | ((...args: Args) => readonly CacheKey[]);
   tags?: TagsOption<Args>;
+  /** Further keys, made from what the method returned: `(order) => [['orders', order.customerId]]`. Not with `phase: 'before'`. */
+  resultKeys?: (result: Result, ...args: Args) => readonly CacheKey[];
+  /** Further tags, made from what the method returned. Not with `phase: 'before'`. */
+  resultTags?: (result: Result, ...args: Args) => readonly string[];
   /** All keys that begin with this text, in the whole cache: `'search:'`. */
   prefix?: string | ((...args: Args) => string);
   /** All keys that match, with `*` and `?`. Searched for in Redis: not for methods that run often. */
@@ -22,11 +27,11 @@ export interface CacheEvictOptions<Args extends readonly unknown[] = readonly un
   phase?: 'before' | 'after';
 }
 
-const TARGETS = ['key', 'keys', 'tags', 'prefix', 'pattern', 'all'] as const;
+const TARGETS = ['key', 'keys', 'tags', 'resultKeys', 'resultTags', 'prefix', 'pattern', 'all'] as const;
 
 /** The method runs, and what it makes out of date leaves the cache. */
-export function CacheEvict<M extends Method>(options: CacheEvictOptions<Parameters<M>>): DecoratorFor<M>;
-export function CacheEvict(options: CacheEvictOptions<never[]>): PlainDecorator {
+export function CacheEvict<M extends Method>(options: CacheEvictOptions<Parameters<M>, ResultOf<M>>): DecoratorFor<M>;
+export function CacheEvict(options: CacheEvictOptions<never[], never>): PlainDecorator {
   return (prototype, method, descriptor) => {
     const { cache: cacheName, condition, all, phase = 'after' } = options;
     const info = { decorator: 'CacheEvict', method, cache: cacheName, policy: undefined, defaultKey: false } as const;
@@ -54,7 +59,7 @@ async function evict(cache: Cache, targets: readonly CacheTarget[], all = false)
 
 /** What a call evicts, checked. */
 function prepareTargets(
-  options: CacheEvictOptions<never[]>,
+  options: CacheEvictOptions<never[], never>,
   site: KeySite,
 ): (args: readonly unknown[]) => readonly CacheTarget[] {
   const fixed = fixedTargets(options);
@@ -79,7 +84,7 @@ function prepareTargets(
   };
 }
 
-function fixedTargets({ tags, prefix, pattern }: CacheEvictOptions<never[]>): CacheTarget[] {
+function fixedTargets({ tags, prefix, pattern }: CacheEvictOptions<never[], never>): CacheTarget[] {
   const found: CacheTarget[] = [];
   if (tags !== undefined && typeof tags !== 'function') found.push({ tags });
   if (prefix !== undefined && typeof prefix !== 'function') found.push({ prefix });
@@ -106,7 +111,7 @@ function assertTarget(target: CacheTarget, where: string): void {
   }
 }
 
-function check(options: CacheEvictOptions<never[]>, where: string): void {
+function check(options: CacheEvictOptions<never[], never>, where: string): void {
   const { phase } = options;
   const problems = [];
   if (!TARGETS.some((target) => options[target] !== undefined && options[target] !== false)) {
@@ -114,6 +119,10 @@ function check(options: CacheEvictOptions<never[]>, where: string): void {
   }
   if (phase !== undefined && phase !== 'before' && phase !== 'after') {
     problems.push({ option: 'phase', value: phase, remedy: "Use 'before' or 'after'." });
+  }
+  if (phase === 'before' && (options.resultKeys || options.resultTags)) {
+    const remedy = "There is no result before the method runs: use phase 'after', or key, keys, tags.";
+    problems.push({ option: 'phase', value: phase, remedy });
   }
   if (problems.length > 0) throw new CacheOptionsError(problems, `${where} is wrong`);
 }

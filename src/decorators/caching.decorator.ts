@@ -9,7 +9,7 @@ type OneOrMore<T> = T | readonly T[];
 export interface CachingOptions<M extends Method> {
   cacheable?: OneOrMore<CacheableOptions<Parameters<M>, ResultOf<M>>>;
   put?: OneOrMore<CachePutOptions<Parameters<M>, ResultOf<M>>>;
-  evict?: OneOrMore<CacheEvictOptions<Parameters<M>>>;
+  evict?: OneOrMore<CacheEvictOptions<Parameters<M>, ResultOf<M>>>;
 }
 
 /** Several cache decorators on one method. From the inside: `cacheable`, then `put`, then `evict`. */

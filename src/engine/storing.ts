@@ -118,10 +118,7 @@ export async function put(
   permit: PutPermit,
 ): Promise<Stored> {
   const remote = core.remote as RemoteTier;
-  const markers = needsMarkers(value.entry, policy, permit.markers)
-    ? await askMarkers(remote, value.entry, policy, permit.markers)
-    : permit.markers;
-  const bytes = encode(core, flight, value, policy, markers);
+  const bytes = encode(core, flight, value, policy, permit.markers);
   if (!bytes) return 'unstorable';
   const done = await remote.put(flight.key, permit.token, bytes, lifeInRedis(value.entry, policy));
   return done ? finish(core, flight, value.entry, policy) : refuse(core, flight);

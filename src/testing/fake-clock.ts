@@ -1,5 +1,5 @@
-import type { Clock } from '../engine/clock.js';
 import { CacheOptionsError } from '../cache.errors.js';
+import type { Clock } from '../engine/clock.js';
 import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from '../engine/duration.js';
 
 interface Timer {

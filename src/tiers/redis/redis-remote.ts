@@ -222,6 +222,7 @@ export class RedisRemote implements RemoteTier {
     this.retrying = true;
     this.clock.after(500, () => {
       this.retrying = false;
+      if (this.closed) return;
       if (this.connection.connected) void this.deliver();
       else this.retryLater();
     });
