@@ -21,7 +21,7 @@ export class CacheError extends Error {
     readonly remedy: string,
     cause?: unknown,
   ) {
-    super(`${message} ${remedy}`, cause === undefined ? undefined : { cause });
+    super(`${message}${message.endsWith('\n') ? '' : ' '}${remedy}`, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
   }
 

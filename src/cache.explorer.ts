@@ -64,7 +64,8 @@ export class CacheExplorer {
     }
     const policy = method.decorator === 'CacheEvict' ? undefined : (method.policy ?? config.policy);
     if (policy === undefined || this.registry.get(cache).hasPolicy(policy)) return undefined;
-    const remedy = 'There is no such policy: add it to policies in CacheModule.forRoot().';
+    const home = cache === undefined || cache === DEFAULT_CACHE ? 'forRoot()' : `forRoot() or register() of "${cache}"`;
+    const remedy = `There is no such policy: add it to policies in CacheModule.${home}.`;
     return { option: `policy in ${where}`, value: policy, remedy };
   }
 

@@ -61,7 +61,7 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
       flights: new Flights(epochs),
       prefixes: new Prefixes(resolved.prefixes),
       policies: resolved.policies,
-      values: new Values(types),
+      values: new Values(types, limits.maxValueBytes),
       codec: new Codec({ serializer, schema, compressFrom, maxBytes: limits.maxValueBytes }, types),
       versions: new VersionSource(),
       events,

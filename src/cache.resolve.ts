@@ -155,6 +155,9 @@ function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, 
     check.fail('cacheNull', policy.cacheNull, 'Use true or false.');
   }
   const tiers = resolveTiers(check, policy.tiers, hasTiers);
+  if (hasTiers.redis && consistency === 'strong' && tiers && !tiers.includes('redis')) {
+    check.fail('tiers', tiers, "Strong consistency is kept by Redis: add 'redis', or use consistency: 'eventual'.");
+  }
   return {
     ttl: check.time('ttl', policy.ttl, base.ttl, 1),
     grace: check.time('grace', policy.grace, base.grace, 0),

@@ -74,7 +74,7 @@ export abstract class CacheService {
   /** The values that are there, under the keys as they were passed. */
   abstract getMany<T = unknown>(keys: readonly CacheKey[]): Promise<Map<CacheKey, T>>;
 
-  /** `set` for several keys, in one trip to Redis. */
+  /** `set` for several keys, together: as many trips to Redis as for one. */
   abstract setMany<T>(entries: Iterable<readonly [CacheKey, T]>, options?: EntryOptions): Promise<void>;
 
   /**

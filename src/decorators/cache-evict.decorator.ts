@@ -4,6 +4,7 @@ import type { CacheKey, EncodedKey } from '../engine/key.js';
 import { type CacheTarget, parseTarget } from '../engine/target.js';
 import { type KeyBuilder, type KeySite, keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
+import { checkedTags } from './stored-options.js';
 import type { CommonOptions, DecoratorFor, KeyOption, Method, PlainDecorator, ResultOf, TagsOption } from './types.js';
 import { settle, when, wrapMethod } from './wrap-method.js';
 
@@ -38,13 +39,17 @@ export function CacheEvict(options: CacheEvictOptions<never[], never>): PlainDec
     check(options, whereIs(info, prototype.constructor));
     wrapMethod(prototype, descriptor, info, ({ registry }, type) => {
       const cache = registry.get(cacheName ?? configOf(type).cache);
-      const targetsOf = prepareTargets(options, { type, prototype, method, where: whereIs(info, type) });
+      const site = { type, prototype, method, where: whereIs(info, type) };
+      const targetsOf = prepareTargets(options, site);
       return when(condition, async (instance, args, original) => {
         // Before the method runs in any case: wrong arguments must not be found out after the database was changed.
         const targets = targetsOf(args);
         if (phase === 'before') await evict(cache, targets, all);
         const result = await settle(Reflect.apply(original, instance, args));
-        if (phase === 'after') await evict(cache, targets, all);
+        if (phase === 'before') return result;
+        // What is known goes first, whatever the functions that see the result may throw.
+        await evict(cache, targets, all);
+        await evict(cache, resultTargets(options, site, result, args));
         return result;
       });
     });
@@ -92,13 +97,29 @@ function fixedTargets({ tags, prefix, pattern }: CacheEvictOptions<never[], neve
   return found;
 }
 
-function manyKeys(keys: readonly CacheKey[], site: KeySite): EncodedKey[] {
-  if (Array.isArray(keys)) return keys.map((one: CacheKey) => keyBuilder(site, one)([]));
-  throw notKeys(keys, site.where);
+/** What only the result tells. */
+function resultTargets(
+  { resultKeys, resultTags }: CacheEvictOptions<never[], never>,
+  site: KeySite,
+  result: unknown,
+  args: readonly unknown[],
+): CacheTarget[] {
+  const call = <T>(made: (result: never, ...args: never[]) => T): T => made(result as never, ...(args as never[]));
+  const found: CacheTarget[] = resultKeys ? manyKeys(call(resultKeys), site, 'resultKeys') : [];
+  if (resultTags) {
+    const tags = checkedTags(call(resultTags), `The resultTags function in ${site.where} is wrong`);
+    if (tags.length > 0) found.push({ tags });
+  }
+  return found;
 }
 
-function notKeys(keys: unknown, where: string): CacheOptionsError {
-  return wrong('keys', keys, "Give an array of keys: (ids) => ids.map((id) => ['product', id]).", where);
+function manyKeys(keys: readonly CacheKey[], site: KeySite, option = 'keys'): EncodedKey[] {
+  if (Array.isArray(keys)) return keys.map((one: CacheKey) => keyBuilder(site, () => one)([]));
+  throw notKeys(keys, site.where, option);
+}
+
+function notKeys(keys: unknown, where: string, option = 'keys'): CacheOptionsError {
+  return wrong(option, keys, "Give an array of keys: (ids) => ids.map((id) => ['product', id]).", where);
 }
 
 function assertTarget(target: CacheTarget, where: string): void {

@@ -67,8 +67,9 @@ export function CacheableMany(options: CacheableManyOptions<never, never, never>
           return loaded;
         };
         const values = await cache.getOrLoadMany([...byKey.keys()], load, entry);
+        // Among rows, null is what a @Cacheable of the same key kept for "not found".
         return itemOf
-          ? [...values.values()]
+          ? [...values.values()].filter((row) => row !== null)
           : new Map(Array.from(values, ([one, row]) => [byKey.get(one as string), row]));
       });
     });

@@ -46,11 +46,14 @@ export function setConfig(type: Function, config: CacheConfigOptions): void {
   configs.set(type, config);
 }
 
-/** The class's `@CacheConfig`, else that of the nearest class it extends. */
+/** The class's `@CacheConfig`, completed by those of the classes it extends. */
 export function configOf(type: Function): CacheConfigOptions {
-  for (let level: unknown = type; typeof level === 'function'; level = Object.getPrototypeOf(level)) {
-    const config = configs.get(level);
-    if (config) return config;
-  }
-  return {};
+  const base: unknown = Object.getPrototypeOf(type);
+  const inherited = typeof base === 'function' ? configOf(base) : {};
+  const own = configs.get(type);
+  if (!own) return inherited;
+  const { cache, keyPrefix, tags } = inherited;
+  const said = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  // A policy means all of it: an inherited ttl would take the place of the policy's otherwise.
+  return { ...(own.policy === undefined ? inherited : { cache, keyPrefix, tags }), ...said };
 }

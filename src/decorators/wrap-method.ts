@@ -25,6 +25,7 @@ export function wrapMethod(
   if (typeof prototype === 'function' || typeof original !== 'function' || !descriptor) {
     throw misplaced(prototype, info, original);
   }
+  if (/Generator/.test(Object.prototype.toString.call(original))) throw misplaced(prototype, info, original);
   const slot = slots++;
   const observable = Reflect.getMetadata('design:returntype', prototype, info.method) === Observable;
   const prepareOnce = (binding: Binding, type: Function): Prepared => {
@@ -76,7 +77,8 @@ function observed(call: Prepared): Prepared {
 
 function misplaced(prototype: object, info: MethodInfo, value: unknown): CacheOptionsError {
   const name = typeof prototype === 'function' ? `static ${prototype.name}` : prototype.constructor.name;
-  const remedy = 'Put the decorator on a method of a provider or controller (not static, no property or accessor).';
+  const remedy =
+    'Put the decorator on a method of a provider or controller (not static, no property, accessor or generator).';
   return new CacheOptionsError(
     [{ option: `${name}.${String(info.method)}`, value, remedy }],
     `@${info.decorator} stands in the wrong place`,

@@ -72,12 +72,12 @@ export class Cache extends CacheService {
   }
 
   getOrLoad<T>(key: CacheKey, load: (context: LoadContext<T>) => T | Promise<T>, options?: LoadOptions): Promise<T> {
-    if (options === undefined && typeof key === 'string' && this.fast) {
-      // Before anything is checked: a key that memory has was checked when it was stored.
-      const hit = this.reading.hit(key);
-      if (hit !== undefined) return hit as Promise<T>;
-    }
     try {
+      if (options === undefined && typeof key === 'string' && this.fast) {
+        // Before anything is checked: a key that memory has was checked when it was stored.
+        const hit = this.reading.hit(key);
+        if (hit !== undefined) return hit as Promise<T>;
+      }
       const policy = this.core.policies.of(options);
       return this.reading.getOrLoad(encodeKey(key), load as Loader, policy) as Promise<T>;
     } catch (error) {
@@ -156,7 +156,7 @@ export class Cache extends CacheService {
 
   async evict(target: CacheTarget, options?: { mustDeliver?: boolean }): Promise<void> {
     const parsed = parseTarget(target);
-    const counters = parsed.kind === 'keys' ? this.atomics.forget(parsed.keys) : undefined;
+    const counters = parsed.kind === 'keys' && parsed.keys.length > 0 ? this.atomics.forget(parsed.keys) : undefined;
     await Promise.all([
       this.tolerate('evict', this.writing.invalidate(parsed, 'dead'), options?.mustDeliver),
       counters && this.tolerate('evict', counters, options?.mustDeliver),

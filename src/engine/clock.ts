@@ -4,8 +4,18 @@ import type { Milliseconds } from './duration.js';
 export interface Clock {
   /** Milliseconds since 1970. May lag by about a millisecond, and by more for some readings after the event loop was blocked. */
   now(): Milliseconds;
+  /**
+   * Milliseconds since some moment, which never go back: for deadlines. Optional for clocks of tests, whose `now` does not
+   * go back either.
+   */
+  elapsed?(): Milliseconds;
   /** Calls `then` once after `delay`; the answer cancels. Must not keep the process alive. */
   after(delay: Milliseconds, then: () => void): () => void;
+}
+
+/** Time for deadlines: a system clock that is set back must not suspend them. */
+export function elapsed(clock: Clock): Milliseconds {
+  return clock.elapsed ? clock.elapsed() : clock.now();
 }
 
 /** How many readings may share one look at the system's clock, however long the event loop stays away. */
@@ -31,6 +41,10 @@ export class SystemClock implements Clock {
       return this.cached;
     }
     return this.look();
+  }
+
+  elapsed(): Milliseconds {
+    return performance.now();
   }
 
   after(delay: Milliseconds, then: () => void): () => void {

@@ -1,4 +1,3 @@
-import { CacheEntryError } from '../cache.errors.js';
 import type { MemoryStore, RemoteTier } from '../tiers/tier.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
@@ -12,7 +11,7 @@ import type { MemoryEntry } from './memory-entry.js';
 import type { Policies, ResolvedPolicy } from './policy.js';
 import type { Prefixes } from './prefixes.js';
 import type { Counters } from './stats.js';
-import { freeze, measure, type Snapshot, type Values } from './value.js';
+import { freeze, measure, type Snapshot, tooLarge, type Values } from './value.js';
 import type { VersionSource } from './version.js';
 
 /** How values are handed out; see `CacheOptions.values`. */
@@ -125,7 +124,8 @@ export function takeSnapshot(core: Core, key: string, value: unknown, readSoon =
     const snapshot = shared
       ? measure(value, core.limits.countBytes)
       : core.values.snapshot(value, readSoon && core.limits.values === 'frozen');
-    if (snapshot.bytes > core.limits.maxValueBytes) throw tooLarge(snapshot.bytes, core);
+    const { maxValueBytes } = core.limits;
+    if (snapshot.bytes > maxValueBytes) throw tooLarge(snapshot.bytes, maxValueBytes);
     return core.limits.values === 'shared' ? { ...snapshot, value } : snapshot;
   } catch (error) {
     skipped(core, key, error);
@@ -143,7 +143,8 @@ export function encodeFor(
 ): string | Buffer | undefined {
   try {
     const { payload, tagged, compressed } = core.codec.encode(snapshot);
-    if (payload.length > core.limits.maxValueBytes) throw tooLarge(payload.length, core);
+    const bytes = sizeOf(payload, core.limits.maxValueBytes);
+    if (bytes > core.limits.maxValueBytes) throw tooLarge(bytes, core.limits.maxValueBytes);
     return encodeEntry(
       {
         version: facts.version,
@@ -168,6 +169,11 @@ export function encodeFor(
   }
 }
 
+/** The bytes of a payload. Counting those of a text takes time, which is saved when it cannot matter. */
+function sizeOf(payload: string | Uint8Array, limit: number): number {
+  return typeof payload === 'string' && payload.length * 3 > limit ? Buffer.byteLength(payload) : payload.length;
+}
+
 /** Whether the memory tier may answer for values of this policy. Without Redis it is all there is. */
 export function inMemory(core: Core, policy: ResolvedPolicy): boolean {
   return core.memory !== undefined && policy.memory && !(policy.strong && core.remote !== undefined);
@@ -175,7 +181,7 @@ export function inMemory(core: Core, policy: ResolvedPolicy): boolean {
 
 /** Puts an entry into the memory tier. */
 export function toMemory(core: Core, key: string, entry: MemoryEntry): void {
-  if (entry.version !== undefined) {
+  if (core.remote !== undefined) {
     entry.freshUntil = Math.min(entry.freshUntil, core.clock.now() + core.limits.memoryTtl);
   }
   core.memory?.set(key, entry);
@@ -193,11 +199,4 @@ export function report(core: Core, operation: string, error: unknown, key?: stri
 function skipped(core: Core, key: string, error: unknown): void {
   core.counters.skipped++;
   core.events.emit('skipped', { key, reason: error instanceof Error ? error.message : String(error) });
-}
-
-function tooLarge(bytes: number, core: Core): CacheEntryError {
-  return new CacheEntryError(
-    `The value has about ${bytes} bytes, more than maxValueBytes (${core.limits.maxValueBytes}).`,
-    'Cache less of it, raise maxValueBytes, or set compress.',
-  );
 }

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import { type Clock, elapsed } from './clock.js';
 import type { Milliseconds } from './duration.js';
 
 /** Something that is given up when it is not done in time. */
@@ -31,7 +31,7 @@ export class Deadlines {
 
   /** Calls `expire` when the time is over, unless it is stopped before. */
   start(expire: () => void): Deadline {
-    const deadline = new Deadline(this.clock.now() + this.length, expire);
+    const deadline = new Deadline(elapsed(this.clock) + this.length, expire);
     deadline.before = this.last;
     if (this.last) this.last.after = deadline;
     else this.first = deadline;
@@ -58,7 +58,7 @@ export class Deadlines {
     this.armed = true;
     this.clock.after(delay, () => {
       this.armed = false;
-      const now = this.clock.now();
+      const now = elapsed(this.clock);
       for (let due = this.first; due && due.at <= now; due = this.first) {
         this.stop(due);
         due.expire();

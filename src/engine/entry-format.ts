@@ -74,6 +74,9 @@ export function encodeEntry(header: EntryHeader, payload: string | Uint8Array): 
       'Use fewer or shorter tags; in other scripts than Latin a character takes up to 9 bytes.',
     );
   }
+  if (NAMES_AT + names.length >= 36 ** 4) {
+    throw new CacheEntryError('The tags of a value are too many or too long.', 'Use fewer or shorter tags.');
+  }
   const flags =
     (header.tagged ? TAGGED : 0) |
     (header.compressed ? COMPRESSED : 0) |

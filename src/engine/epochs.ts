@@ -12,7 +12,8 @@ export interface Dated {
 /** Marker of everything; `clear()` changes it. */
 export const ALL = '*';
 
-export const tagMarker = (tag: string): string => `t:${tag}`;
+const TAG = 't:';
+export const tagMarker = (tag: string): string => TAG + tag;
 export const prefixMarker = (prefix: string): string => `p:${prefix}`;
 
 /** How many changed markers are remembered one by one. */
@@ -24,6 +25,8 @@ const MAX_REMEMBERED = 10_000;
  */
 export class Epochs {
   current = 0;
+  /** The epoch that the last change of any tag began. */
+  lastTagChange = 0;
   private readonly dead = new Map<string, number>();
   private readonly expired = new Map<string, number>();
   /** Older things are dead: what `clear()` and a full memory of changes set. */
@@ -31,6 +34,7 @@ export class Epochs {
 
   change(name: string, kind: 'dead' | 'expired'): void {
     this.current++;
+    if (name.startsWith(TAG)) this.lastTagChange = this.current;
     this[kind].set(name, this.current);
     const tooMany = this.dead.size + this.expired.size > MAX_REMEMBERED;
     if (tooMany || (name === ALL && kind === 'dead')) this.startOver();

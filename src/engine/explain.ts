@@ -18,7 +18,7 @@ export interface Explanation {
 
 export interface TierState {
   /** `none`: the cache has no such tier. `hold`: somebody is about to store. `alien`: bytes this version cannot read. */
-  state: 'none' | 'absent' | 'fresh' | 'stale' | 'dead' | 'hold' | 'unreachable';
+  state: 'none' | 'absent' | 'fresh' | 'stale' | 'dead' | 'hold' | 'alien' | 'unreachable';
   age?: Milliseconds;
   /** Negative once it is over. */
   expiresIn?: Milliseconds;
@@ -71,11 +71,13 @@ async function inRedis(core: Core, key: string): Promise<TierState> {
 }
 
 function describeLookup(core: Core, lookup: Lookup): TierState {
+  if (lookup.alien) return { state: 'alien' };
   if (!lookup.found) return { state: lookup.token === undefined ? 'absent' : 'hold' };
-  const { stored, culprit } = lookup.found;
+  const { stored, verdict, culprit } = lookup.found;
   const age = Math.max(0, core.clock.now() - stored.createdAt);
+  const unreadable = !lookup.fresh && verdict === 'valid' && age < stored.freshFor;
   return {
-    state: lookup.fresh ? 'fresh' : lookup.stale ? 'stale' : 'dead',
+    state: lookup.fresh ? 'fresh' : unreadable ? 'alien' : lookup.stale ? 'stale' : 'dead',
     age,
     expiresIn: stored.freshFor - age,
     staleFor: Math.max(0, stored.freshFor + stored.staleFor - age),
@@ -95,6 +97,7 @@ function verdict(memory: TierState, redis: TierState, undelivered: boolean, inFl
   if (redis.state === 'stale' || memory.state === 'stale') {
     return `A miss: expired; the value stands in if the load fails.${again}`;
   }
+  if (redis.state === 'alien') return `A miss: what is in Redis cannot be read by this version.${again}`;
   if (redis.state === 'hold') return 'A miss: somebody is about to store it.';
   return memory.state === 'dead' || redis.state === 'dead' ? `A miss: expired.${again}` : `A miss: not there.${again}`;
 }

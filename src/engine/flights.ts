@@ -6,9 +6,17 @@ import type { Epochs } from './epochs.js';
  */
 export class Flight {
   flagged = false;
+  /** What flagged it means to remove the old value, too: that must not stand in for a load that fails. */
+  dead = false;
+  /**
+   * For puts: another put or an invalidation was *called* later and has the last word. Not the same as flagged: what was
+   * called earlier flags a put too, when it ends later.
+   */
+  overruled = false;
   /** Set for loads: others who want the key may share this. */
   shared: Promise<unknown> | undefined;
-  followers = 0;
+  /** Nobody can share it, and nothing of it is stored: what it reads belongs to its caller alone. */
+  single = false;
   next: Flight | undefined;
 
   constructor(
@@ -51,10 +59,16 @@ export class Flights {
     this.count--;
   }
 
-  /** A load of this key that a new caller may share: nothing it depends on was changed since it began. */
+  /**
+   * A load of this key that a new caller may share: nothing it depends on was changed since it began, nor any tag, as its
+   * result may have one that nobody knows yet.
+   */
   joinable(key: string): Flight | undefined {
+    const { lastTagChange } = this.epochs;
     let flight = this.heads.get(key);
-    while (flight && (flight.shared === undefined || this.spoiled(flight))) flight = flight.next;
+    while (flight && (flight.shared === undefined || flight.epoch < lastTagChange || this.spoiled(flight))) {
+      flight = flight.next;
+    }
     return flight;
   }
 
@@ -68,12 +82,32 @@ export class Flights {
     );
   }
 
-  flag(key: string, except?: Flight): void {
-    for (let flight = this.heads.get(key); flight; flight = flight.next) if (flight !== except) flight.flagged = true;
+  /** Flags what is under way for a key. `called`: by an operation that is being called now, not one that ends now. */
+  flag(key: string, how: { dead: boolean; called: boolean }, except?: Flight): void {
+    for (let flight = this.heads.get(key); flight; flight = flight.next) {
+      if (flight === except) continue;
+      flight.flagged = true;
+      if (how.dead) flight.dead = true;
+      if (how.called) flight.overruled = true;
+    }
   }
 
-  flagWhere(matches: (key: string) => boolean): void {
-    for (const key of this.heads.keys()) if (matches(key)) this.flag(key);
+  flagWhere(matches: (key: string) => boolean, how: { dead: boolean; called: boolean }): void {
+    for (const key of this.heads.keys()) if (matches(key)) this.flag(key, how);
+  }
+
+  /** A change of these markers is being called: puts under way that depend on them come before it. */
+  overrule(markers: readonly string[]): void {
+    for (const head of this.heads.values()) {
+      for (let flight: Flight | undefined = head; flight; flight = flight.next) {
+        if (flight.markers.some((name) => markers.includes(name))) flight.overruled = true;
+      }
+    }
+  }
+
+  /** Something newer was stored: what began earlier for the key must not replace it. */
+  outdate(flight: Flight): void {
+    for (let older = flight.next; older; older = older.next) older.flagged = true;
   }
 
   has(key: string): boolean {

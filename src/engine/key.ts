@@ -18,7 +18,7 @@ export const MAX_KEY_LENGTH = 1024;
 const MAX_READABLE_LENGTH = 256;
 
 /** How much of a hashed key stays readable, in whole segments, so that its prefixes still work. */
-const READABLE_HEAD = 128;
+export const READABLE_HEAD = 128;
 
 /** A first segment up to this length stays in any case: it is the prefix that every key has. */
 const LONGEST_FIRST_SEGMENT = 512;

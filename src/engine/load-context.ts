@@ -53,7 +53,7 @@ export class LoadRecord implements LoadContext<unknown> {
 
   setTags(tags: readonly string[]): void {
     const problems: { option: string; value: unknown; remedy: string }[] = [];
-    this.tags = [...this.tags, ...checkTags(tags, problems)];
+    this.tags = checkTags(Array.isArray(tags) ? [...this.tags, ...tags] : tags, problems);
     if (problems.length > 0) throw new CacheOptionsError(problems, 'A load is wrong');
   }
 

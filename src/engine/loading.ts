@@ -12,6 +12,9 @@ import { fill, type NewValue, newValue, type Permit, storeInMemory } from './sto
 
 export type Loader = (context: LoadContext<never>) => unknown;
 
+/** How many different timeouts are remembered. */
+const MAX_DEADLINE_LISTS = 100;
+
 /** A result that no store keeps, as the loader gave it. */
 export interface Unstored {
   raw: unknown;
@@ -66,6 +69,8 @@ export class Loading {
     if (hardTimeout === FOREVER) return undefined;
     let deadlines = this.deadlines.get(hardTimeout);
     if (deadlines === undefined) {
+      // Timeouts made for each call must not add up; lists that are dropped end their own deadlines all the same.
+      if (this.deadlines.size >= MAX_DEADLINE_LISTS) this.deadlines.clear();
       deadlines = new Deadlines(this.core.clock, hardTimeout);
       this.deadlines.set(hardTimeout, deadlines);
     }
@@ -136,8 +141,9 @@ export class Loading {
       const marking = remote.mark(flight.markers, markerLife(policy));
       if (lookup.token !== undefined) return { token: lookup.token, markers: await marking };
       const version = core.versions.next();
-      const found = await remote.hold(flight.key, version, holdFor(policy));
-      const markers = await marking;
+      // When the hold fails too, nobody waits for the markers any more: their failure would end the process.
+      marking.catch(() => undefined);
+      const [found, markers] = await Promise.all([remote.hold(flight.key, version, holdFor(policy)), marking]);
       if (found === null) return { token: version, markers };
       const other = await judge(core, flight, { entry: found, markers });
       return other.fresh ?? { token: other.token ?? version, markers };
@@ -202,7 +208,7 @@ export class Loading {
    */
   private staleFor(flight: Flight, policy: ResolvedPolicy, lookup: Lookup | undefined): MemoryEntry | undefined {
     const { core } = this;
-    if (policy.grace === 0 || flight.flagged) return undefined;
+    if (policy.grace === 0 || flight.dead) return undefined;
     const own = core.memory?.peek(flight.key);
     const usable = own && (lookup === undefined || own.version === undefined) ? own : lookup?.stale?.();
     if (!usable || core.epochs.since(usable.epoch, usable.markers) === 'dead') return undefined;

@@ -1,6 +1,6 @@
 import type { RemoteRead } from '../tiers/tier.js';
 import type { Core } from './core.js';
-import { inMemory, isCopied, report, toMemory } from './core.js';
+import { inMemory, isCopied, prepareValue, report, toMemory } from './core.js';
 import { decodeEntry, type MarkerValue, type StoredValue } from './entry-format.js';
 import type { Verdict } from './epochs.js';
 import type { Flight } from './flights.js';
@@ -18,6 +18,8 @@ export interface Lookup {
   token?: Version;
   /** What is there, for `explain`. */
   found?: Found;
+  /** Something is there that this version cannot read. */
+  alien?: boolean;
 }
 
 interface Found {
@@ -39,10 +41,11 @@ export async function lookUp(core: Core, flight: Flight): Promise<Lookup> {
 export function judge(core: Core, flight: Flight, read: RemoteRead): Lookup | Promise<Lookup> {
   if (read.entry === null) return NOTHING;
   const stored = decodeEntry(read.entry);
-  if (stored.kind === 'alien') report(core, 'read', new Error(`Entry in Redis: ${stored.reason}.`), flight.key);
-  if (stored.kind !== 'value') {
+  if (stored.kind === 'hold') return { token: stored.version };
+  if (stored.kind === 'alien') {
+    report(core, 'read', new Error(`Entry in Redis: ${stored.reason}.`), flight.key);
     // What is too short for a version is as good as nothing: a hold replaces it.
-    return stored.version.length < VERSION_LENGTH ? NOTHING : { token: stored.version };
+    return stored.version.length < VERSION_LENGTH ? { alien: true } : { token: stored.version, alien: true };
   }
   const unknown = stored.markers.filter((name) => !flight.markers.includes(name));
   if (unknown.length === 0 || !core.remote) {
@@ -62,7 +65,10 @@ function compareMarkers(
   names: readonly string[],
   values: readonly (MarkerValue | null)[],
 ): Found {
-  if (core.remote?.refuses(flight.key, names)) return { stored, verdict: 'dead', culprit: undefined };
+  // An entry written before a prefix was declared would not hear of its invalidation.
+  if (core.remote?.refuses(flight.key, names) || core.prefixes.missing(flight.key, stored.markers)) {
+    return { stored, verdict: 'dead', culprit: undefined };
+  }
   let verdict: Verdict = stored.expired ? 'expired' : 'valid';
   let culprit: string | undefined;
   for (let i = 0; i < stored.markers.length; i++) {
@@ -102,16 +108,20 @@ function toEntry(core: Core, flight: Flight, stored: StoredValue, age: number): 
       version: stored.version,
       source: stored.source,
     });
-    // Without a memory tier it was decoded for this reader alone.
-    if (!core.memory && flight.followers === 0) {
-      entry.ready = true;
-      entry.alone = true;
-    }
+    if (flight.single) entry.alone = true;
+    else makeReady(core, entry);
     return entry;
   } catch (error) {
     report(core, 'read', error, flight.key);
     return undefined;
   }
+}
+
+/** Here, where an error is a miss: bytes from outside may be nested too deeply to be copied or made read-only. */
+function makeReady(core: Core, entry: MemoryEntry): void {
+  if (entry.copied) core.values.copy(entry.value);
+  else prepareValue(core, entry.value);
+  entry.ready = true;
 }
 
 /** Copies a value found in Redis into memory, unless its key or markers changed since the read began. */

@@ -1,5 +1,5 @@
 import { ALL, prefixMarker, tagMarker } from './epochs.js';
-import { firstSegment } from './key.js';
+import { firstSegment, READABLE_HEAD } from './key.js';
 
 /** How many lists are kept. */
 const MAX_LISTS = 1_000;
@@ -49,8 +49,15 @@ export class Prefixes {
     return names;
   }
 
+  /** True if an entry lacks the marker of a prefix its key has: it was written before that was declared. */
+  missing(key: string, markers: readonly string[]): boolean {
+    return this.declared.length > 0 && this.markersOf(key).some((name) => !markers.includes(name));
+  }
+
   /** True if every key that begins with `prefix` has its marker, so that one change invalidates all of them. */
   covers(prefix: string): boolean {
+    // A wildcard in it is one of a pattern, and a hashed key does not show what is behind its readable head.
+    if (/[*?]/.test(prefix) || prefix.length > READABLE_HEAD) return false;
     return prefix.indexOf(':') === prefix.length - 1 || this.exact.some((pattern) => pattern.test(prefix));
   }
 }

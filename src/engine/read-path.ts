@@ -115,6 +115,7 @@ export class ReadPath {
     const markers = core.prefixes.markersOf(key);
     // Without memory there is nothing an invalidation would have to keep the value out of.
     const flight = core.memory ? core.flights.start(key, markers) : new Flight(key, core.epochs.current, markers);
+    flight.single = core.memory === undefined;
     return this.look(flight, (lookup) => {
       if (core.memory) core.flights.end(flight);
       if (!lookup?.fresh) return then(this.miss(key));
@@ -155,7 +156,6 @@ export class ReadPath {
   }
 
   private join(leader: Flight): Promise<unknown> {
-    leader.followers++;
     this.core.counters.joined++;
     this.miss(leader.key);
     return leader.shared?.then(this.own) ?? MISS;

@@ -78,6 +78,7 @@ export function newValue(
 export function storeInMemory(core: Core, flight: Flight, { entry }: NewValue, policy: ResolvedPolicy): Stored {
   if (!inMemory(core, policy)) return 'unstorable';
   if (core.flights.spoiled(flight, entry.markers)) return refuse(core, flight);
+  core.flights.outdate(flight);
   toMemory(core, flight.key, entry);
   stored(core, flight.key, 'memory');
   return 'stored';

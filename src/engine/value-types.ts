@@ -74,7 +74,9 @@ function typeOfClass(type: abstract new (...args: never[]) => unknown): ValueTyp
     name: type.name,
     class: type,
     encode: (value) => ({ ...(value as object) }),
-    decode: (data) => Object.assign(Object.create(type.prototype as object), data),
+    // Defined, not assigned: a stored `__proto__` or the name of a setter must stay data.
+    decode: (data) =>
+      Object.create(type.prototype as object, Object.getOwnPropertyDescriptors(data as object)) as object,
   };
 }
 

@@ -29,7 +29,11 @@ export class Values {
    */
   private willFreeze = false;
 
-  constructor(private readonly types: ValueTypes) {}
+  constructor(
+    private readonly types: ValueTypes,
+    /** Most bytes of one value. Checked on the way: what is too large must not be copied first. */
+    private readonly limit = Number.POSITIVE_INFINITY,
+  ) {}
 
   /** A copy with its figures. Throws `CacheEntryError` for what no store can keep: functions, streams, unknown classes. */
   snapshot(value: unknown, willFreeze = false): Snapshot {
@@ -44,6 +48,7 @@ export class Values {
   /** A copy that its receiver may change. */
   copy(value: unknown, willFreeze = false): unknown {
     this.willFreeze = willFreeze;
+    this.bytes = 0;
     return this.copyOf(value, 0);
   }
 
@@ -76,6 +81,7 @@ export class Values {
 
   private copyOfObject(value: object, depth: number): object {
     if (depth > MAX_DEPTH) throw unstorable('an object that contains itself or is nested too deeply');
+    if (this.bytes > this.limit) throw tooLarge(this.bytes, this.limit);
     this.bytes += 32;
     if (isPlainArray(value)) {
       const copy: unknown[] = value.slice();
@@ -84,7 +90,9 @@ export class Values {
     }
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) return this.copyOfInstance(value, depth);
-    const copy = (this.willFreeze ? Object.assign({}, value) : { ...value }) as Plain;
+    // Assigning a `__proto__` would change the copy's prototype; spreading makes a property of it.
+    const assign = this.willFreeze && !Object.hasOwn(value, '__proto__');
+    const copy = (assign ? Object.assign({}, value) : { ...value }) as Plain;
     for (const name in copy) {
       const inside = copy[name];
       this.bytes += 8;
@@ -215,5 +223,12 @@ function unstorable(what: string): CacheEntryError {
   return new CacheEntryError(
     `A cached value cannot contain ${what}.`,
     'Return plain data, or register the class: CacheModule.forRoot({ types: [ThatClass] }).',
+  );
+}
+
+export function tooLarge(bytes: number, limit: number): CacheEntryError {
+  return new CacheEntryError(
+    `The value has at least about ${bytes} bytes, more than maxValueBytes (${limit}).`,
+    'Cache less of it, or raise maxValueBytes.',
   );
 }

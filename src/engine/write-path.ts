@@ -33,7 +33,7 @@ export class WritePath {
 
   private setInMemory(key: EncodedKey, value: unknown, policy: ResolvedPolicy): void {
     const { core } = this;
-    core.flights.flag(key);
+    core.flights.flag(key, { dead: true, called: true });
     const snapshot = takeSnapshot(core, key, value, false);
     if (!snapshot || !inMemory(core, policy)) {
       core.memory?.delete(key);
@@ -47,10 +47,13 @@ export class WritePath {
   private async setInBoth(key: EncodedKey, value: unknown, policy: ResolvedPolicy): Promise<void> {
     const { core } = this;
     const start = performance.now();
-    core.flights.flag(key);
+    core.flights.flag(key, { dead: true, called: true });
+    // Before Redis is asked: meanwhile the caller may change what he passed.
+    const snapshot = takeSnapshot(core, key, value);
+    if (!snapshot) return this.evictQuietly(key);
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
     try {
-      await this.store(flight, value, policy, await this.read(flight, policy, false));
+      await this.store(flight, snapshot, policy, await this.read(flight, policy, false));
     } finally {
       core.flights.end(flight);
       core.counters.time('set', start);
@@ -77,11 +80,10 @@ export class WritePath {
       const overtaken = core.flights.spoiled(flight);
       this.touch(key, flight);
       const known = !core.remote || !policy.redis || permit !== undefined;
-      if (value === undefined || (value === null && !policy.cacheNull) || overtaken || !known) {
-        await this.evictQuietly(key);
-      } else {
-        await this.store(flight, value, policy, permit);
-      }
+      const storable = value !== undefined && (value !== null || policy.cacheNull) && !overtaken && known;
+      const snapshot = storable ? takeSnapshot(core, key, value) : undefined;
+      // A value that cannot be stored must not leave the old one behind.
+      await (snapshot ? this.store(flight, snapshot, policy, permit) : this.evictQuietly(key));
       return value;
     } finally {
       core.flights.end(flight);
@@ -122,13 +124,13 @@ export class WritePath {
     const { core } = this;
     if (keys.length === 0) return;
     this.tell('keys', keys, change);
-    for (const key of keys) this.drop(key, change);
+    for (const key of keys) this.drop(key, change, true);
     if (!core.remote) return;
     try {
       await (change === 'dead' ? core.remote.evict(keys) : core.remote.expire(keys));
     } finally {
       // Again: a read sent before the eviction may have brought the old value into memory meanwhile.
-      for (const key of keys) this.drop(key, change);
+      for (const key of keys) this.drop(key, change, false);
     }
   }
 
@@ -139,7 +141,8 @@ export class WritePath {
     change: MarkerChange,
   ): Promise<void> {
     this.tell(kind, names, change);
-    const { epochs, remote } = this.core;
+    const { epochs, flights, remote } = this.core;
+    flights.overrule(markers);
     for (const marker of markers) epochs.change(marker, change);
     if (!remote) return;
     try {
@@ -153,23 +156,23 @@ export class WritePath {
   private async search(kind: 'prefix' | 'pattern', name: string, pattern: string, change: MarkerChange): Promise<void> {
     const { core } = this;
     const matches = compilePattern(pattern);
-    const dropMatching = (): void => {
-      core.flights.flagWhere(matches);
-      for (const key of [...(core.memory?.keys() ?? [])]) if (matches(key)) this.drop(key, change);
+    const dropMatching = (called: boolean): void => {
+      core.flights.flagWhere(matches, { dead: change === 'dead', called });
+      for (const key of [...(core.memory?.keys() ?? [])]) if (matches(key)) this.drop(key, change, called);
     };
     this.tell(kind, [name], change);
-    dropMatching();
+    dropMatching(true);
     if (!core.remote) return;
     try {
       for await (const keys of core.remote.scan(pattern)) {
         await (change === 'dead' ? core.remote.evict(keys) : core.remote.expire(keys));
       }
     } catch (error) {
-      // Which keys it would have found is unknown: everything must go, as soon as Redis is back.
-      await this.change('all', [], [ALL], change).catch(() => undefined);
+      // Which keys it would have found is unknown: everything in Redis must go, as soon as it is back. Memory knows its own.
+      await core.remote.change([ALL], change).catch(() => undefined);
       throw error;
     } finally {
-      dropMatching();
+      dropMatching(false);
     }
   }
 
@@ -192,21 +195,19 @@ export class WritePath {
     }
   }
 
-  /** Stores a put's value where it can. A value that cannot be stored must not leave the old one behind. */
+  /** Stores a put's value where it can. */
   private async store(
     flight: Flight,
-    raw: unknown,
+    snapshot: Snapshot,
     policy: ResolvedPolicy,
     permit: PutPermit | undefined,
   ): Promise<void> {
     const { core } = this;
     const { key } = flight;
-    const snapshot = takeSnapshot(core, key, raw);
-    if (!snapshot) return this.evictQuietly(key);
     const source = permit?.token === undefined ? 'set' : 'write';
     const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source }, permit !== undefined);
-    // A later put or eviction of the key was called while the markers were read: it is the last word, also in Redis.
-    if (flight.flagged) return;
+    // Another put or an invalidation was called while the markers were read: it has the last word, also in Redis.
+    if (flight.overruled) return this.evictUnlessPut(flight);
     if (!core.remote || !policy.redis) {
       if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(key);
       return;
@@ -214,9 +215,10 @@ export class WritePath {
     if (permit === undefined) return this.storeWhileAway(flight, policy, snapshot);
     try {
       const done = await put(core, flight, value, policy, permit);
-      if (done === 'unstorable') return await this.evictQuietly(key);
+      if (done === 'unstorable') return await this.evictUnlessPut(flight);
       this.touch(key, flight);
-      if (done === 'refused' || !inMemory(core, policy)) core.memory?.delete(key);
+      // What memory has instead is older: the value was refused, or an invalidation came while it was under way.
+      if (core.memory?.peek(key) !== value.entry) core.memory?.delete(key);
     } catch (error) {
       report(core, 'put', error, key);
       await this.storeWhileAway(flight, policy, snapshot);
@@ -236,10 +238,15 @@ export class WritePath {
     await this.evictKeys([key], 'dead').catch((error: unknown) => report(this.core, 'evict', error, key));
   }
 
+  /** An invalidation of a tag or prefix that came after a put leaves nothing of the key; another put takes care of it. */
+  private async evictUnlessPut(flight: Flight): Promise<void> {
+    if (!flight.flagged) await this.evictQuietly(flight.key);
+  }
+
   /** Takes a key out of memory, or makes it stale there, and flags what is under way for it. */
-  private drop(key: EncodedKey, change: MarkerChange): void {
+  private drop(key: EncodedKey, change: MarkerChange, called: boolean): void {
     const { flights, memory } = this.core;
-    flights.flag(key);
+    flights.flag(key, { dead: change === 'dead', called });
     if (change === 'dead') {
       memory?.delete(key);
       return;
@@ -250,7 +257,7 @@ export class WritePath {
 
   /** Flags everything under way for a key but its own flight: what they read is older than what was just written. */
   private touch(key: EncodedKey, flight: Flight): void {
-    this.core.flights.flag(key, flight);
+    this.core.flights.flag(key, { dead: true, called: false }, flight);
   }
 
   private tell(target: CacheEvents['evict']['target'], names: readonly string[], change: MarkerChange): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { CacheEntryError, type OptionProblem } from '../../src/cache.errors.js';
 import { FOREVER } from '../../src/engine/duration.js';
 import {
   decodeEntry,
@@ -9,6 +10,9 @@ import {
   STATE_OFFSET,
   type StoredEntry,
 } from '../../src/engine/entry-format.js';
+import { ALL, prefixMarker, tagMarker } from '../../src/engine/epochs.js';
+import { MAX_KEY_LENGTH } from '../../src/engine/key.js';
+import { checkTags } from '../../src/engine/policy.js';
 import { VERSION_LENGTH, VersionSource } from '../../src/engine/version.js';
 import { header, headers, markerOf } from './entry-headers.js';
 
@@ -50,10 +54,24 @@ describe('an entry', () => {
     expect(read).toMatchObject({ freshFor: FOREVER, staleFor: FOREVER });
   });
 
-  it('may have as many and as long markers as tags and prefixes allow', () => {
-    const markers = Array.from({ length: 600 }, (_, i) => `t:${i}${'é'.repeat(500)}`);
+  it('may have as many and as long tags as a call may give, in any script, besides its prefixes', () => {
+    const tags = Array.from({ length: 200 }, (_, i) => `${i}`.padEnd(512, '電'));
+    const problems: OptionProblem[] = [];
+    expect(checkTags(tags, problems)).toHaveLength(tags.length);
+    expect(problems).toEqual([]);
+    for (const tooMuch of [[...tags, 'one more'], ['電'.repeat(513)]]) checkTags(tooMuch, problems);
+    expect(problems).toHaveLength(2);
+    const prefixes = Array.from({ length: 3 }, (_, i) => prefixMarker(`${`${i}`.padEnd(MAX_KEY_LENGTH - 1, '電')}:`));
+    const markers = [ALL, ...prefixes, ...tags.map(tagMarker)];
     const read = decode(encodeEntry(header({ markers, markerValues: markers.map(markerOf) }), '1'));
     expect(read).toMatchObject({ kind: 'value', markers, payload: Buffer.from('1') });
+  });
+
+  it('is refused when its markers do not fit, instead of being written so that nobody can read it', () => {
+    const markers = Array.from({ length: 400 }, (_, i) => tagMarker(`${i}`.padEnd(512, '電')));
+    const write = (): unknown => encodeEntry(header({ markers, markerValues: markers.map(markerOf) }), '1');
+    expect(write).toThrow(CacheEntryError);
+    expect(write).toThrow('Use fewer or shorter tags');
   });
 
   it('keeps lengths of time to the millisecond', () => {

@@ -34,7 +34,7 @@ describe('a flight', () => {
   it('takes no callers and stores nothing once its key was changed', () => {
     const { flights, load } = setUp();
     const [before, other] = [load('a'), load('b')];
-    flights.flag('a');
+    flights.flag('a', { dead: true, called: true });
     const after = load('a');
     expect([before, other, after].map((flight) => flights.spoiled(flight))).toEqual([true, false, false]);
     expect(flights.joinable('a')).toBe(after);
@@ -64,14 +64,14 @@ describe('a flight', () => {
   it('of a writer is not spoiled by its own change of the key', () => {
     const { flights, load } = setUp();
     const [reader, writer] = [load('a'), load('a')];
-    flights.flag('a', writer);
+    flights.flag('a', { dead: true, called: false }, writer);
     expect([reader.flagged, writer.flagged]).toEqual([true, false]);
   });
 
   it('may be flagged with all whose keys match', () => {
     const { flights, load } = setUp();
     const all = [load('a:1'), load('a:2'), load('a:2'), load('b:1')];
-    flights.flagWhere((key) => key.startsWith('a:'));
+    flights.flagWhere((key) => key.startsWith('a:'), { dead: true, called: true });
     expect(all.map((flight) => flight.flagged)).toEqual([true, true, true, false]);
   });
 
@@ -109,7 +109,7 @@ describe('the flights of a cache', () => {
             expect(flights.joinable(name)).toBe(own.at(-1));
           }
         }
-        flights.flag('a');
+        flights.flag('a', { dead: true, called: true });
         expect(open.every((flight) => flight.flagged === (flight.key === 'a'))).toBe(true);
       }),
     );

@@ -10,13 +10,14 @@ interface Slot {
   until: Milliseconds;
 }
 
-/** Expired slots are thrown away when so many new ones have been made. */
+/** Expired slots are thrown away when at least so many new ones have been made, and as many as were left the last time. */
 const SWEEP_EVERY = 1_000;
 
 /** Counters, leases and rate limits of a cache without Redis: of this process only. */
 export class MemoryAtomics implements SharedAtomics {
   private readonly slots = new Map<string, Slot>();
-  private made = 0;
+  /** New slots until the next sweep. */
+  private untilSweep = SWEEP_EVERY;
 
   constructor(private readonly clock: Clock) {}
 
@@ -58,7 +59,7 @@ export class MemoryAtomics implements SharedAtomics {
   }
 
   private make(name: string, ttl: Milliseconds): Slot {
-    if (++this.made % SWEEP_EVERY === 0) this.sweep();
+    if (--this.untilSweep <= 0) this.sweep();
     const slot = { count: 0, token: '', until: this.clock.now() + ttl };
     this.slots.set(name, slot);
     return slot;
@@ -67,5 +68,7 @@ export class MemoryAtomics implements SharedAtomics {
   private sweep(): void {
     const now = this.clock.now();
     for (const [name, slot] of this.slots) if (slot.until <= now) this.slots.delete(name);
+    // In proportion to what is left: each new slot pays for a bounded number of looks, however many live.
+    this.untilSweep = Math.max(SWEEP_EVERY, this.slots.size);
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../engine/clock.js';
+import { type Clock, elapsed } from '../../engine/clock.js';
 import type { Milliseconds } from '../../engine/duration.js';
 
 /** So many commands in a row without an answer open the breaker. */
@@ -22,7 +22,7 @@ export class Breaker {
   /** Whether a command may be sent. In the half-open state: the first one only. */
   admits(): boolean {
     if (this.state.name === 'closed') return true;
-    if (this.state.name === 'trying' || this.clock.now() < this.state.until) return false;
+    if (this.state.name === 'trying' || elapsed(this.clock) < this.state.until) return false;
     this.state = { name: 'trying' };
     return true;
   }
@@ -38,7 +38,7 @@ export class Breaker {
   timedOut(): void {
     const failures = this.state.name === 'closed' ? this.state.failures + 1 : FAILURES;
     this.state =
-      failures >= FAILURES ? { name: 'open', until: this.clock.now() + this.pause } : { name: 'closed', failures };
+      failures >= FAILURES ? { name: 'open', until: elapsed(this.clock) + this.pause } : { name: 'closed', failures };
   }
 
   /** A new connection is judged anew. */

@@ -65,8 +65,8 @@ export class RedisConnection {
     return () => this.listeners.delete(listener);
   }
 
-  /** Waits for the first connection, for a limited time; answers whether it is there. */
-  async connect(): Promise<boolean> {
+  /** Waits for the first connection, for a limited time; answers whether it is there. `patient`: not only for the first try. */
+  async connect(patient: boolean): Promise<boolean> {
     if (this.client.status === 'wait') this.client.connect().catch(() => undefined); // told by the 'error' event
     if (this.client.status === 'ready') return true;
     return new Promise((resolve) => {
@@ -76,7 +76,7 @@ export class RedisConnection {
         resolve(there);
       };
       const cancel = this.clock.after(this.options.connectTimeout, () => finish(false));
-      const forget = this.listen({ ready: () => finish(true), lost: () => finish(false), failed: () => {} });
+      const forget = this.listen({ ready: () => finish(true), lost: () => !patient && finish(false), failed: () => {} });
     });
   }
 
@@ -97,17 +97,28 @@ export class RedisConnection {
     }
   }
 
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  /**
+   * Runs a script. `ordered`: it must not take effect after what is sent later, so it is not sent again when the server has
+   * forgotten it (a restart, `SCRIPT FLUSH`): it fails instead, as if it were lost.
+   */
+  async run(script: Script, keys: readonly string[], args: readonly Argument[], ordered = false): Promise<unknown> {
+    const rest = [keys.length, ...keys, ...args];
     if (!this.known.has(script.sha)) {
-      // In full the first time: were it sent again after a NOSCRIPT, what was sent meanwhile would have overtaken it.
-      this.known.add(script.sha);
-      return this.send('EVAL', [script.source, keys.length, ...keys, ...args]);
+      const answer = this.send('EVAL', [script.source, ...rest]);
+      // Only if it was really sent; from then on the short form follows it on the same connection.
+      if (this.connected) this.known.add(script.sha);
+      return answer.catch((error: unknown) => {
+        this.known.delete(script.sha);
+        throw error;
+      });
     }
     try {
-      return await this.send('EVALSHA', [script.sha, keys.length, ...keys, ...args]);
+      return await this.send('EVALSHA', [script.sha, ...rest]);
     } catch (error) {
       if (!(error instanceof CacheUnavailableError && isNoScript(error.cause))) throw error;
-      return this.send('EVAL', [script.source, keys.length, ...keys, ...args]);
+      this.known.delete(script.sha);
+      if (ordered) throw error;
+      return this.send('EVAL', [script.source, ...rest]);
     }
   }
 

@@ -82,7 +82,8 @@ export class RedisRemote implements RemoteTier {
   private readonly marking = new Map<readonly string[], { places: Place[]; answer: Promise<readonly MarkerValue[]> }>();
 
   read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead> {
-    if (this.reads.size >= MAX_KEYS) this.sendReads();
+    // All of it, not the reads alone: an eviction of this tick must not be overtaken.
+    if (this.reads.size >= MAX_KEYS) this.flush();
     if (this.reads.size === 0) this.schedule();
     return this.reads.add(key, markers);
   }
@@ -179,19 +180,17 @@ export class RedisRemote implements RemoteTier {
     this.puts.flush();
     if (kind === 'markers') {
       const values = names.map(() => this.versions.next() + this.versions.next());
-      await this.connection.run(
-        CHANGE,
-        names.map((name) => this.names.marker(name)),
-        [change, ...values],
-      ); // prettier-ignore
+      const markers = names.map((name) => this.names.marker(name));
+      await this.connection.run(CHANGE, markers, [change, ...values]);
     } else if (change === 'dead') {
       await Promise.all(names.map((name) => this.unlinks.add(this.names.entry(name))));
     } else {
+      const entries = names.map((name) => this.names.entry(name));
       await this.connection.run(
         EXPIRE,
-        names.map((name) => this.names.entry(name)),
+        entries,
         names.map(() => this.versions.next()),
-      ); // prettier-ignore
+      ); // one version each
     }
   }
 
@@ -201,9 +200,9 @@ export class RedisRemote implements RemoteTier {
     this.delivering = true;
     try {
       await Promise.all(
-        this.undelivered.groups().map(async ({ kind, change, names }) => {
-          await this.sendChange(kind, names, change);
-          this.undelivered.delivered(kind, change, names);
+        this.undelivered.groups().map(async (group) => {
+          await this.sendChange(group.kind, group.names, group.change);
+          this.undelivered.delivered(group);
         }),
       );
     } catch (error) {
@@ -230,22 +229,16 @@ export class RedisRemote implements RemoteTier {
 
   private async sendStores(script: typeof PUT, stores: Store[]): Promise<boolean[]> {
     const args = stores.flatMap(({ token, bytes, life }) => [asBytes(token), bytes, life]);
-    const answers = await this.connection.run(
-      script,
-      stores.map((store) => store.name),
-      args,
-    ); // prettier-ignore
+    const names = stores.map((store) => store.name);
+    const answers = await this.connection.run(script, names, args, script === PUT);
     // An app's own client may be one that gives numbers as text.
     return (answers as unknown[]).map((answer) => Number(answer) === 1);
   }
 
   private async sendPlaces<Answer>(script: typeof HOLD, places: Place[]): Promise<Answer[]> {
     const args = places.flatMap(({ version, life }) => [version, life]);
-    return (await this.connection.run(
-      script,
-      places.map((place) => place.name),
-      args,
-    )) as Answer[]; // prettier-ignore
+    const names = places.map((place) => place.name);
+    return (await this.connection.run(script, names, args)) as Answer[];
   }
 
   private async sendHolds(places: Place[]): Promise<(Buffer | null)[]> {
@@ -273,11 +266,15 @@ export class RedisRemote implements RemoteTier {
     // After all microtasks: callers that were woken by the same answer ask together.
     process.nextTick(() => {
       this.scheduled = false;
-      this.marking.clear();
-      this.connection.together(() => {
-        for (const batch of this.batches) batch.flush();
-        this.sendReads();
-      });
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    this.marking.clear();
+    this.connection.together(() => {
+      for (const batch of this.batches) batch.flush();
+      this.sendReads();
     });
   }
 

@@ -62,7 +62,7 @@ class RedisTier implements RemoteTierFactory {
   }
 
   private async start(connection: RedisConnection): Promise<boolean> {
-    const there = await connection.connect();
+    const there = await connection.connect(this.options.required === true);
     if (!there && this.options.required) {
       throw new CacheUnavailableError('connect', new Error('redisTier is required and did not connect in time'));
     }
@@ -102,7 +102,17 @@ function placeProblems({ url, client }: RedisTierOptions): OptionProblem[] {
     return [{ option: 'redisTier', value: { url, client: client && '[client]' }, remedy }];
   }
   if (url !== undefined && !/^rediss?:\/\/\S+$/.test(url)) {
-    return [{ option: 'redisTier.url', value: url, remedy: "Write 'redis://host:6379' or 'rediss://...' for TLS." }];
+    return [
+      {
+        option: 'redisTier.url',
+        value: url.replace(/\/\/[^@]*@/, '//***@'),
+        remedy: "Write 'redis://host:6379' or 'rediss://...' for TLS.",
+      },
+    ];
+  }
+  if (client !== undefined && 'isCluster' in client && client.isCluster) {
+    const remedy = 'This version works with one Redis (or Sentinel): pass a client of its primary.';
+    return [{ option: 'redisTier.client', value: '[cluster client]', remedy }];
   }
   if (client !== undefined && typeof client.callBuffer !== 'function') {
     return [{ option: 'redisTier.client', value: client, remedy: 'Pass a client of ioredis 5 or 6: new Redis(...).' }];

@@ -1,14 +1,33 @@
 import { ALL } from '../../engine/epochs.js';
 import type { MarkerChange } from '../tier.js';
 
+interface Pending {
+  change: MarkerChange;
+  /** The how-manieth addition it is. */
+  added: number;
+}
+
+/** Changes of one kind that travel together. */
+export interface Group {
+  kind: 'keys' | 'markers';
+  change: MarkerChange;
+  names: string[];
+  /** Additions until then are covered. */
+  upTo: number;
+}
+
+/** Most names in one command. */
+const MAX_NAMES = 500;
+
 /**
  * Changes that Redis did not confirm. Until they are delivered, what Redis says about their keys and markers is not
  * believed: otherwise an evicted value would come back after an outage. Bounded: when there are too many, one change of
  * the marker of everything stands for all of them.
  */
 export class Undelivered {
-  private keys = new Map<string, MarkerChange>();
-  private markers = new Map<string, MarkerChange>();
+  private keys = new Map<string, Pending>();
+  private markers = new Map<string, Pending>();
+  private added = 0;
 
   constructor(private readonly limit: number) {}
 
@@ -17,12 +36,12 @@ export class Undelivered {
   }
 
   addKeys(keys: readonly string[], change: MarkerChange): void {
-    for (const key of keys) stronger(this.keys, key, change);
+    for (const key of keys) this.add(this.keys, key, change);
     this.bound();
   }
 
   addMarkers(names: readonly string[], change: MarkerChange): void {
-    for (const name of names) stronger(this.markers, name, change);
+    for (const name of names) this.add(this.markers, name, change);
     this.bound();
   }
 
@@ -31,31 +50,33 @@ export class Undelivered {
     return this.keys.has(key) || this.markers.has(ALL) || markers.some((name) => this.markers.has(name));
   }
 
-  /** What is to be sent, grouped by kind. */
-  groups(): { kind: 'keys' | 'markers'; change: MarkerChange; names: string[] }[] {
-    return (['keys', 'markers'] as const).flatMap((kind) =>
-      (['dead', 'expired'] as const)
-        .map((change) => ({
-          kind,
-          change,
-          names: [...this[kind]].filter(([, c]) => c === change).map(([name]) => name),
-        }))
-        .filter((group) => group.names.length > 0),
-    );
+  /** What is to be sent, grouped by kind, in parts that one command may carry. */
+  groups(): Group[] {
+    const groups: Group[] = [];
+    for (const kind of ['keys', 'markers'] as const) {
+      for (const change of ['dead', 'expired'] as const) {
+        const names = [...this[kind]].filter(([, pending]) => pending.change === change).map(([name]) => name);
+        for (let i = 0; i < names.length; i += MAX_NAMES) {
+          groups.push({ kind, change, names: names.slice(i, i + MAX_NAMES), upTo: this.added });
+        }
+      }
+    }
+    return groups;
   }
 
-  /** These were confirmed; what became stronger meanwhile stays. */
-  delivered(kind: 'keys' | 'markers', change: MarkerChange, names: readonly string[]): void {
-    for (const name of names) if (this[kind].get(name) === change) this[kind].delete(name);
+  /** A group was confirmed. What was added again meanwhile stays: it may have come after what was confirmed. */
+  delivered({ kind, names, upTo }: Group): void {
+    for (const name of names) if ((this[kind].get(name)?.added ?? 0) <= upTo) this[kind].delete(name);
+  }
+
+  private add(to: Map<string, Pending>, name: string, change: MarkerChange): void {
+    const stronger = to.get(name)?.change === 'dead' ? 'dead' : change;
+    to.set(name, { change: stronger, added: ++this.added });
   }
 
   private bound(): void {
     if (this.size <= this.limit) return;
     this.keys = new Map();
-    this.markers = new Map([[ALL, 'dead']]);
+    this.markers = new Map([[ALL, { change: 'dead', added: ++this.added }]]);
   }
-}
-
-function stronger(changes: Map<string, MarkerChange>, name: string, change: MarkerChange): void {
-  if (changes.get(name) !== 'dead') changes.set(name, change);
 }
