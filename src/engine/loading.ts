@@ -47,17 +47,18 @@ export class Loading {
       };
       const deadlines = this.deadlinesOf(policy);
       const deadline = deadlines?.start(() => this.giveUp(flight, policy, fail));
-      const finish = (): void => {
-        if (deadline && !deadlines?.stop(deadline)) this.core.background.end();
+      // False if the callers were answered before, because it took too long.
+      const inTime = (): boolean => {
+        if (!deadline || deadlines?.stop(deadline)) return true;
+        this.core.background.end();
+        return false;
       };
       this.land(flight, load, policy, lookup).then(
         (outcome) => {
-          finish();
-          resolve(outcome);
+          if (inTime()) resolve(outcome);
         },
         (error: unknown) => {
-          finish();
-          fail(error);
+          if (inTime()) fail(error);
         },
       );
     });
@@ -224,7 +225,8 @@ export class Loading {
       entry.trouble = error;
       entry.epoch = flight.epoch;
       toMemory(core, flight.key, entry);
-      entry.freshUntil = Math.min(core.clock.now() + policy.graceBackoff, entry.staleUntil);
+      const until = Math.min(entry.staleUntil, entry.expiresAt + policy.grace);
+      entry.freshUntil = Math.min(core.clock.now() + policy.graceBackoff, until);
     }
     return entry;
   }

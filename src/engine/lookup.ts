@@ -1,3 +1,4 @@
+import { CacheEntryError } from '../cache.errors.js';
 import type { RemoteRead } from '../tiers/tier.js';
 import type { Core } from './core.js';
 import { inMemory, isCopied, prepareValue, report, toMemory } from './core.js';
@@ -43,7 +44,12 @@ export function judge(core: Core, flight: Flight, read: RemoteRead): Lookup | Pr
   const stored = decodeEntry(read.entry);
   if (stored.kind === 'hold') return { token: stored.version };
   if (stored.kind === 'alien') {
-    report(core, 'read', new Error(`Entry in Redis: ${stored.reason}.`), flight.key);
+    report(
+      core,
+      'read',
+      new CacheEntryError(`An entry in Redis cannot be read: ${stored.reason}.`, 'It is loaded again.'),
+      flight.key,
+    );
     // What is too short for a version is as good as nothing: a hold replaces it.
     return stored.version.length < VERSION_LENGTH ? { alien: true } : { token: stored.version, alien: true };
   }

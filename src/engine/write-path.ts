@@ -53,7 +53,7 @@ export class WritePath {
     if (!snapshot) return this.evictQuietly(key);
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
     try {
-      await this.store(flight, snapshot, policy, await this.read(flight, policy, false));
+      await this.store(flight, snapshot, policy, await this.read(flight, policy, false), 'set');
     } finally {
       core.flights.end(flight);
       core.counters.time('set', start);
@@ -83,7 +83,7 @@ export class WritePath {
       const storable = value !== undefined && (value !== null || policy.cacheNull) && !overtaken && known;
       const snapshot = storable ? takeSnapshot(core, key, value) : undefined;
       // A value that cannot be stored must not leave the old one behind.
-      await (snapshot ? this.store(flight, snapshot, policy, permit) : this.evictQuietly(key));
+      await (snapshot ? this.store(flight, snapshot, policy, permit, 'write') : this.evictQuietly(key));
       return value;
     } finally {
       core.flights.end(flight);
@@ -201,10 +201,10 @@ export class WritePath {
     snapshot: Snapshot,
     policy: ResolvedPolicy,
     permit: PutPermit | undefined,
+    source: 'set' | 'write',
   ): Promise<void> {
     const { core } = this;
     const { key } = flight;
-    const source = permit?.token === undefined ? 'set' : 'write';
     const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source }, permit !== undefined);
     // Another put or an invalidation was called while the markers were read: it has the last word, also in Redis.
     if (flight.overruled) return this.evictUnlessPut(flight);
@@ -212,7 +212,7 @@ export class WritePath {
       if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(key);
       return;
     }
-    if (permit === undefined) return this.storeWhileAway(flight, policy, snapshot);
+    if (permit === undefined) return this.storeWhileAway(flight, policy, snapshot, source);
     try {
       const done = await put(core, flight, value, policy, permit);
       if (done === 'unstorable') return await this.evictUnlessPut(flight);
@@ -221,15 +221,20 @@ export class WritePath {
       if (core.memory?.peek(key) !== value.entry) core.memory?.delete(key);
     } catch (error) {
       report(core, 'put', error, key);
-      await this.storeWhileAway(flight, policy, snapshot);
+      await this.storeWhileAway(flight, policy, snapshot, source);
     }
   }
 
   /** Memory serves the new value; Redis gets an eviction when it is back, so that no older value can return. */
-  private async storeWhileAway(flight: Flight, policy: ResolvedPolicy, snapshot: Snapshot): Promise<void> {
+  private async storeWhileAway(
+    flight: Flight,
+    policy: ResolvedPolicy,
+    snapshot: Snapshot,
+    source: 'set' | 'write',
+  ): Promise<void> {
     const { core } = this;
     await core.remote?.evict([flight.key]).catch((error: unknown) => report(core, 'put', error, flight.key));
-    const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source: 'set' }, false);
+    const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source }, false);
     if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(flight.key);
   }
 

@@ -60,7 +60,7 @@ describe('an app that starts without Redis', () => {
     const proxy = await world.proxy();
     proxy.cut();
     const start = performance.now();
-    const starting = world.app({ url: proxy.url, tier: { required: true } });
+    const starting = world.app({ url: proxy.url, tier: { required: true, connectTimeout: 300 } });
     await expect(starting).rejects.toBeInstanceOf(CacheUnavailableError);
     await expect(starting).rejects.toThrow(/required/);
     expect(performance.now() - start).toBeLessThan(1_500);

@@ -143,7 +143,7 @@ describe('a cache', () => {
           await pair.compare();
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -158,7 +158,7 @@ describe('a cache', () => {
           expect(pair.real.cache.stats().memory.entries).toBeLessThanOrEqual(2);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 500 },
     );
   });
 });

@@ -65,8 +65,8 @@ export class RedisConnection {
     return () => this.listeners.delete(listener);
   }
 
-  /** Waits for the first connection, for a limited time; answers whether it is there. `patient`: not only for the first try. */
-  async connect(patient: boolean): Promise<boolean> {
+  /** Waits for the first try to connect, for a limited time; answers whether it is there. */
+  async connect(): Promise<boolean> {
     if (this.client.status === 'wait') this.client.connect().catch(() => undefined); // told by the 'error' event
     if (this.client.status === 'ready') return true;
     return new Promise((resolve) => {
@@ -76,7 +76,7 @@ export class RedisConnection {
         resolve(there);
       };
       const cancel = this.clock.after(this.options.connectTimeout, () => finish(false));
-      const forget = this.listen({ ready: () => finish(true), lost: () => !patient && finish(false), failed: () => {} });
+      const forget = this.listen({ ready: () => finish(true), lost: () => finish(false), failed: () => {} });
     });
   }
 

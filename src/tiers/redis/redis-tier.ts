@@ -16,7 +16,7 @@ export interface RedisTierOptions {
   clientOptions?: RedisOptions;
   /** A client of the app's own instead of `url`. It is never closed by the cache. */
   client?: RedisLike;
-  /** Whether the app refuses to start without Redis. Default `false`: it starts, and uses Redis when it comes. */
+  /** Whether the app refuses to start when the first try to connect fails. Default `false`: it starts, and uses Redis when it comes. */
   required?: boolean;
   /** A command that is not answered within this time counts as failed: a read becomes a miss. Default `'500ms'`. */
   commandTimeout?: Duration;
@@ -62,7 +62,7 @@ class RedisTier implements RemoteTierFactory {
   }
 
   private async start(connection: RedisConnection): Promise<boolean> {
-    const there = await connection.connect(this.options.required === true);
+    const there = await connection.connect();
     if (!there && this.options.required) {
       throw new CacheUnavailableError('connect', new Error('redisTier is required and did not connect in time'));
     }
