@@ -2,7 +2,8 @@
 // plain Node, by import and by require, without and with the optional peers.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createRequire } from 'node:module';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +13,7 @@ const optional = Object.keys(manifest.peerDependenciesMeta);
 const needs = { './redis': ['ioredis'], './msgpack': ['msgpackr'] };
 const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
 
-const work = mkdtempSync(join(tmpdir(), 'strata-package-'));
+const work = mkdtempSync(join(placeWithoutPeers(), 'strata-package-'));
 try {
   const tarball = pack();
   step('publint', () => run(bin('publint/src/cli.js'), ['--strict', tarball]));
@@ -31,6 +32,25 @@ try {
   });
 } finally {
   rmSync(work, { recursive: true, force: true });
+}
+
+/** A folder from which no optional peer is found: a node_modules that somebody left above it would hide its absence. */
+function placeWithoutPeers() {
+  const place = [tmpdir(), '/var/tmp', homedir()].find((folder) => {
+    const { resolve } = createRequire(join(folder, 'app', 'index.js'));
+    return !optional.some((peer) => finds(() => resolve(peer)));
+  });
+  if (place) return place;
+  throw new Error('Every temporary folder lies below a node_modules with an optional peer. Set TMPDIR to another one.');
+}
+
+function finds(look) {
+  try {
+    look();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function pack() {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CacheService } from '../../src/index.js';
-import { slowLoader, useWorld } from './world.js';
+import { slowLoader, until, useWorld } from './world.js';
 
 const KEY = 'session:1';
 
@@ -43,6 +43,20 @@ describe.each([
     await cache.get(KEY);
     await Promise.all([cache.set(KEY, 'new', { tags: ['t'] }), cache.evict({ tags: ['t'] })]);
     expect(await cache.get(KEY)).not.toBe('old');
+  });
+
+  it('does not read an older value of its memory after a set whose answer met an eviction of its tag', async () => {
+    const proxy = await world.proxy();
+    const { cache: far } = await world.app({ ...options, url: proxy.url, tier: { commandTimeout: '5s' } });
+    await far.set(KEY, 'old');
+    await far.get(KEY);
+    proxy.delay(200);
+    const setting = far.set(KEY, 'new', { tags: ['t'] });
+    await until('the set has reached Redis', async () => (await world.redis.get(world.entry(KEY)))?.endsWith('"new"'));
+    const evicting = far.evict({ tags: ['t'] });
+    proxy.resume();
+    await Promise.all([setting, evicting]);
+    expect(await far.get(KEY)).not.toBe('old');
   });
 
   it('does not read an older value of its memory after a write that met an eviction of its tag', async () => {

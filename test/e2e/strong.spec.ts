@@ -177,6 +177,7 @@ describe('the strong policy', () => {
     const read = async (cache: CacheService): Promise<void> => {
       let last = 0;
       while (going) {
+        await new Promise((resolve) => setImmediate(resolve));
         const least = Math.max(last, completed);
         const seen = await cache.getOrLoad('row', database.read, strong);
         if (seen < least) throw new Error(`${seen} was read after ${least}`);

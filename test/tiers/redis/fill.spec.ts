@@ -132,7 +132,7 @@ describe('holds and fills', () => {
   ])('refuses a fill with a token of something else over %s', async (_what, place) => {
     await place();
     const before = await rig.redis.dumpBuffer(rig.entry(key));
-    for (const token of [newVersion(), 'foreign']) {
+    for (const token of [newVersion(), 'foreign', '', 'short']) {
       expect(await remote.fill(key, token, value(newVersion()), MINUTE)).toBe(false);
     }
     expect(await rig.redis.dumpBuffer(rig.entry(key))).toEqual(before);
