@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { CacheService } from '../../src/index.js';
+import type { CacheService, LoadContext } from '../../src/index.js';
 import { slowLoader, useWorld } from './world.js';
 
 /** Two apps in one process with the same namespace behave like two processes: they share nothing but Redis. */
@@ -95,6 +95,25 @@ describe('an invalidation during a load', () => {
       expect(await before).toBe('old');
       expect(await a.get(KEY)).toBe('new');
       expect((await afterwards()).redis).toBe('new');
+    },
+  );
+
+  it.each(markers)(
+    '(%s) in another process counts also for a load that tells further tags and a longer life',
+    async (_what, change) => {
+      const slow = slowLoader();
+      const load = async (context: LoadContext<unknown>): Promise<unknown> => {
+        const value = await slow.load();
+        context.setTags(['late']);
+        context.setTtl('1d');
+        return value;
+      };
+      const loading = a.getOrLoad(KEY, load, { tags: ['t'] });
+      await slow.started;
+      await change(b);
+      slow.finish('old');
+      expect(await loading).toBe('old');
+      expect((await afterwards()).redis).toBeUndefined();
     },
   );
 

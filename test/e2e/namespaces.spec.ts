@@ -7,10 +7,15 @@ describe('namespaces', () => {
 
   /** Caches that share nothing but the Redis, all with the same keys in them. */
   async function caches(): Promise<Record<string, CacheService>> {
-    const named = [{ name: 'x' }, { name: 'y', memory: false as const }];
-    const one = await world.app({ named });
-    const inside = await world.app({ namespace: `${world.namespace}:b`, named });
-    const beside = await world.app({ namespace: `${world.namespace}b` });
+    // Without memory, which would go on answering whatever happened in Redis.
+    const memory = false as const;
+    const named = [
+      { name: 'x', memory },
+      { name: 'y', memory },
+    ];
+    const one = await world.app({ memory, named });
+    const inside = await world.app({ memory, namespace: `${world.namespace}:b`, named });
+    const beside = await world.app({ memory, namespace: `${world.namespace}b` });
     const of = (app: TestApp, name: string) => app.get<CacheService>(getCacheToken(name) as string);
     const all = {
       root: one.cache,
@@ -96,8 +101,8 @@ describe('namespaces', () => {
   });
 
   it('let two caches have the same prefix, tag and clear without meeting', async () => {
-    const one = await world.app({ namespace: `${world.namespace}:a` });
-    const two = await world.app({ namespace: `${world.namespace}:a:b` });
+    const one = await world.app({ memory: false, namespace: `${world.namespace}:a` });
+    const two = await world.app({ memory: false, namespace: `${world.namespace}:a:b` });
     await one.cache.set('b:1', 'one', { tags: ['b'] });
     await two.cache.set('1', 'two', { tags: ['b'] });
     await one.cache.evict({ prefix: 'b:' });

@@ -219,9 +219,9 @@ describe('seen in rivals, and not here:', () => {
   });
 
   it("a namespace's clear that eats another one", async () => {
-    const outer = await world.app();
-    const inner = await world.app({ namespace: `${world.namespace}:b` });
-    const beside = await world.app({ namespace: `${world.namespace}b` });
+    const outer = await world.app({ memory: false });
+    const inner = await world.app({ memory: false, namespace: `${world.namespace}:b` });
+    const beside = await world.app({ memory: false, namespace: `${world.namespace}b` });
     for (const { cache } of [outer, inner, beside]) await cache.set('key', 'kept');
     await outer.cache.clear();
     await outer.cache.evict({ pattern: '*' });

@@ -105,7 +105,7 @@ function placeProblems({ url, client }: RedisTierOptions): OptionProblem[] {
     return [
       {
         option: 'redisTier.url',
-        value: url.replace(/\/\/[^@]*@/, '//***@'),
+        value: url.replace(/^.*@/, '***@'),
         remedy: "Write 'redis://host:6379' or 'rediss://...' for TLS.",
       },
     ];
