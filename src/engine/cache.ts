@@ -79,6 +79,7 @@ export class Cache extends CacheService {
         const hit = this.reading.hit(key);
         if (hit !== undefined) return hit as Promise<T>;
       }
+      if (typeof load !== 'function') throw wrong('load', load, 'Pass the function that loads the value.');
       const policy = this.core.policies.of(options);
       return this.reading.getOrLoad(encodeKey(key), load as Loader, policy) as Promise<T>;
     } catch (error) {
@@ -181,7 +182,7 @@ export class Cache extends CacheService {
   async lease(key: CacheKey, options: { ttl: Duration }): Promise<Lease | null> {
     const { clock, versions } = this.core;
     const encoded = encodeKey(key);
-    const ttl = positive('ttl', options.ttl);
+    const ttl = positive('ttl', options?.ttl);
     const token = versions.next();
     const asked = clock.now();
     if (!(await this.atomics.acquire(encoded, token, ttl))) return null;
@@ -189,9 +190,9 @@ export class Cache extends CacheService {
   }
 
   async rateLimit(key: CacheKey, options: { limit: number; window: Duration }): Promise<RateLimitResult> {
-    const { limit } = options;
+    const limit = options?.limit;
     if (!Number.isInteger(limit) || limit < 0) throw wrong('limit', limit, 'Use a whole number from 0.');
-    return this.atomics.rateLimit(encodeKey(key), limit, positive('window', options.window));
+    return this.atomics.rateLimit(encodeKey(key), limit, positive('window', options?.window));
   }
 
   async explain(key: CacheKey): Promise<Explanation> {
@@ -270,8 +271,8 @@ function collect<T>(keys: readonly CacheKey[], values: readonly (T | undefined)[
   return result;
 }
 
-function positive(option: string, value: Duration): Milliseconds {
-  const parsed = parseDuration(value);
+function positive(option: string, value: Duration | undefined): Milliseconds {
+  const parsed = value === undefined ? undefined : parseDuration(value);
   if (parsed === undefined || parsed === 0) throw wrong(option, value, DURATION_REMEDY);
   return parsed;
 }

@@ -47,7 +47,7 @@ function inMemory(core: Core, key: string): TierState {
   const killedBy = core.epochs.culprit(entry);
   const fresh = judged === 'valid' && entry.freshUntil > now;
   return {
-    state: fresh ? 'fresh' : judged === 'dead' || entry.staleUntil <= now ? 'dead' : 'stale',
+    state: fresh ? 'fresh' : judged === 'dead' || !entry.mayStandIn(now) ? 'dead' : 'stale',
     age: now - entry.createdAt,
     expiresIn: entry.expiresAt - now,
     staleFor: Math.max(0, entry.staleUntil - now),
@@ -77,7 +77,7 @@ function describeLookup(core: Core, lookup: Lookup): TierState {
   const age = Math.max(0, core.clock.now() - stored.createdAt);
   const unreadable = !lookup.fresh && verdict === 'valid' && age < stored.freshFor;
   return {
-    state: lookup.fresh ? 'fresh' : unreadable ? 'alien' : lookup.stale ? 'stale' : 'dead',
+    state: lookup.fresh ? 'fresh' : unreadable ? 'alien' : lookup.stale && stored.staleFor > 0 ? 'stale' : 'dead',
     age,
     expiresIn: stored.freshFor - age,
     staleFor: Math.max(0, stored.freshFor + stored.staleFor - age),

@@ -59,16 +59,10 @@ export class Flights {
     this.count--;
   }
 
-  /**
-   * A load of this key that a new caller may share: nothing it depends on was changed since it began, nor any tag, as its
-   * result may have one that nobody knows yet.
-   */
+  /** A load of this key that a new caller may share: nothing it is known to depend on was changed since it began. */
   joinable(key: string): Flight | undefined {
-    const { lastTagChange } = this.epochs;
     let flight = this.heads.get(key);
-    while (flight && (flight.shared === undefined || flight.epoch < lastTagChange || this.spoiled(flight))) {
-      flight = flight.next;
-    }
+    while (flight && (flight.shared === undefined || this.spoiled(flight))) flight = flight.next;
     return flight;
   }
 

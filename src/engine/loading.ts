@@ -18,6 +18,8 @@ const MAX_DEADLINE_LISTS = 100;
 /** A result that no store keeps, as the loader gave it. */
 export interface Unstored {
   raw: unknown;
+  /** Tags that the load told. */
+  tags: readonly string[];
 }
 
 /** What the callers of a load get: an entry, of which each takes its value, or a result that was not storable. */
@@ -111,9 +113,11 @@ export class Loading {
         throw error;
       }
       this.loadEnded(flight, start);
-      if (raw === undefined || (raw === null && !policy.cacheNull) || context.skipped) return { raw };
+      if (raw === undefined || (raw === null && !policy.cacheNull) || context.skipped) {
+        return { raw, tags: context.tags };
+      }
       const snapshot = takeSnapshot(core, flight.key, raw);
-      if (!snapshot) return { raw };
+      if (!snapshot) return { raw, tags: context.tags };
       const facts = { ttl: context.ttl ?? policy.ttl, lateTags: context.tags, source: 'load' };
       const value = newValue(core, flight, snapshot, policy, facts, permit !== undefined);
       if (permit === undefined) {

@@ -71,4 +71,9 @@ export class MemoryEntry implements Dated {
   get staleUntil(): Milliseconds {
     return this.createdAt + this.freshFor + this.staleFor;
   }
+
+  /** Whether it may be served when it is not fresh: its policy gave it a grace, which is not over. */
+  mayStandIn(now: Milliseconds): boolean {
+    return this.staleFor > 0 && now < this.staleUntil;
+  }
 }

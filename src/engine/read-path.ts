@@ -1,5 +1,6 @@
 import type { RemoteTier } from '../tiers/tier.js';
 import { type Core, inMemory, report, valueFor } from './core.js';
+import { tagMarker } from './epochs.js';
 import { Flight } from './flights.js';
 import { type Loader, Loading, type Outcome, type Unstored } from './loading.js';
 import { judge, type Lookup, promote } from './lookup.js';
@@ -67,7 +68,7 @@ export class ReadPath {
       if (hit !== undefined) return hit;
     }
     const leader = this.leader(key, policy);
-    if (leader !== undefined) return this.join(leader);
+    if (leader !== undefined) return this.join(leader, load, policy);
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
     const outcome = this.fly(flight, load, policy);
     if (!isStrong(core, policy)) flight.shared = outcome;
@@ -155,10 +156,21 @@ export class ReadPath {
     }, failed);
   }
 
-  private join(leader: Flight): Promise<unknown> {
-    this.core.counters.joined++;
+  /**
+   * Shares a load. If some tag was changed since it began, the result decides: when that has such a tag, which nobody could
+   * know before, it may be older than this call, and the value is got anew.
+   */
+  private join(leader: Flight, load: Loader, policy: ResolvedPolicy): Promise<unknown> {
+    const { counters, epochs } = this.core;
+    counters.joined++;
     this.miss(leader.key);
-    return leader.shared?.then(this.own) ?? MISS;
+    const shared = leader.shared as Promise<Outcome>;
+    if (leader.epoch >= epochs.lastTagChange) return shared.then(this.own);
+    return shared.then((outcome) =>
+      epochs.since(leader.epoch, tagsFoundBy(outcome)) === 'valid'
+        ? this.own(outcome)
+        : this.getOrLoad(leader.key, load, policy),
+    );
   }
 
   /** The value as one of its callers gets it. */
@@ -191,6 +203,10 @@ export class ReadPath {
     }
     return outcome;
   }
+}
+
+function tagsFoundBy(outcome: Outcome): readonly string[] {
+  return outcome instanceof MemoryEntry ? outcome.markers : outcome.tags.map(tagMarker);
 }
 
 function isStrong(core: Core, policy: ResolvedPolicy): boolean {

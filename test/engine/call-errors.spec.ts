@@ -43,6 +43,14 @@ const withOptions: [string, (cache: CacheService, options: EntryOptions) => Prom
   ['getOrLoadMany', (cache, options) => cache.getOrLoadMany(['a'], () => new Map(), options)],
 ];
 
+const incomplete: [string, (cache: CacheService) => Promise<unknown>][] = [
+  ['getOrLoad without a load', (cache) => cache.getOrLoad('a', undefined as never)],
+  ['lease without options', (cache) => cache.lease('a', undefined as never)],
+  ['lease without a ttl', (cache) => cache.lease('a', {} as never)],
+  ['rateLimit without options', (cache) => cache.rateLimit('a', undefined as never)],
+  ['rateLimit without a window', (cache) => cache.rateLimit('a', { limit: 1 } as never)],
+];
+
 /** What a call rejects with; it must not throw. */
 async function reasonOf(call: () => Promise<unknown>): Promise<CacheError> {
   let promise: Promise<unknown>;
@@ -124,5 +132,13 @@ describe('peek', () => {
     const { cache } = embeddedCache();
     expect(cache.peek('')).toBeUndefined();
     expect(() => cache.peek([])).toThrow('The key is empty');
+  });
+});
+
+describe('a call that lacks something', () => {
+  it.each(incomplete)('%s is an error that says what to pass', async (_, call) => {
+    const { cache } = embeddedCache({});
+    const error = await reasonOf(() => call(cache));
+    expect([error.code, error.message]).toEqual(['CACHE_OPTIONS', expect.stringMatching(/Pass|Use/)]);
   });
 });

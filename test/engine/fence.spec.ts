@@ -61,13 +61,50 @@ describe('a load', () => {
     expect(cache.stats()).toMatchObject({ refused: 1, memory: { entries: 0 } });
   });
 
-  it.each(changes)('is not shared by those who ask after %s', async (_, change) => {
+  const known = changes.filter(([name]) => !name.includes('only the result tells'));
+  const late = changes.filter(([name]) => name.includes('only the result tells'));
+
+  it.each(known)('is not shared by those who ask after %s', async (_, change) => {
     const { cache, row, value } = slowLoad();
     await change(cache);
     expect(await cache.getOrLoad('user:7:name', () => 'new', { tags: ['staff'] })).toBe('new');
     row.resolve('old');
     expect(await value).toBe('old');
     expect(await cache.get('user:7:name')).toBe('new');
+  });
+
+  it.each(late)('gives those who ask after %s no old value: they load again, together', async (_, change) => {
+    const { cache, row, value } = slowLoad();
+    await change(cache);
+    let loads = 0;
+    const after = [1, 2, 3].map(() => cache.getOrLoad('user:7:name', () => `new ${++loads}`, { tags: ['staff'] }));
+    row.resolve('old');
+    expect(await value).toBe('old');
+    expect(await Promise.all(after)).toEqual(['new 1', 'new 1', 'new 1']);
+    expect(await cache.get('user:7:name')).toBe('new 1');
+  });
+
+  it('that is not stored gives no old value either to those who ask after an evict of a tag it tells', async () => {
+    const { cache } = embeddedCache({});
+    const row = deferred<string>();
+    const first = cache.getOrLoad<string>('a', async (context) => {
+      const result = await row.promise;
+      context.setTags(['late']);
+      context.skip();
+      return result;
+    });
+    await cache.evict({ tags: ['late'] });
+    const second = cache.getOrLoad('a', () => 'new');
+    row.resolve('old');
+    expect(await Promise.all([first, second])).toEqual(['old', 'new']);
+  });
+
+  it('is shared by those who ask after an evict of a tag that is none of its own', async () => {
+    const { cache, row, value } = slowLoad();
+    await cache.evict({ tags: ['other'] });
+    const second = cache.getOrLoad('user:7:name', () => 'loaded again', { tags: ['staff'] });
+    row.resolve('shared');
+    expect(await Promise.all([value, second])).toEqual(['shared', 'shared']);
   });
 
   it.each(others)('is stored after %s', async (_, change) => {
