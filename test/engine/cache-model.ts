@@ -14,8 +14,6 @@ export interface ModelLoad {
   tags: readonly string[];
   /** Something it depends on was changed since it began. */
   spoiled: boolean;
-  /** A tag was changed since it began: as its result may have that tag, later callers do not share it. */
-  alone: boolean;
 }
 
 /** Says of a key with these tags whether it is meant. */
@@ -46,11 +44,6 @@ export class CacheModel {
     return entry.value;
   }
 
-  changeTags(meant: Meant, kept: boolean): void {
-    for (const load of this.loads) load.alone = true;
-    this.invalidate(meant, kept);
-  }
-
   invalidate(meant: Meant, kept: boolean): void {
     for (const load of this.loads) if (meant(load.key, load.tags)) load.spoiled = true;
     for (const [key, entry] of this.entries) {
@@ -61,14 +54,14 @@ export class CacheModel {
   }
 
   begin(key: string, value: number, tags: readonly string[]): ModelLoad {
-    const load = { key, value, tags, spoiled: false, alone: false };
+    const load = { key, value, tags, spoiled: false };
     this.loads.push(load);
     return load;
   }
 
   /** The load that a new caller of this key would share. */
   joinable(key: string): ModelLoad | undefined {
-    return this.loads.find((load) => load.key === key && !load.spoiled && !load.alone);
+    return this.loads.find((load) => load.key === key && !load.spoiled);
   }
 
   end(load: ModelLoad): void {

@@ -31,10 +31,6 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-function isTags(target: CacheTarget): boolean {
-  return typeof target === 'object' && 'tags' in target;
-}
-
 /** The real cache beside the model: each step is done to both. */
 class Pair {
   readonly real: ReturnType<typeof embeddedCache>;
@@ -70,7 +66,7 @@ class Pair {
         return this.end(step.which);
       case 'evict':
       case 'expire':
-        model[isTags(step.target[0]) ? 'changeTags' : 'invalidate'](step.target[1], step.do === 'expire');
+        model.invalidate(step.target[1], step.do === 'expire');
         return cache[step.do](step.target[0]);
       case 'clear':
         model.invalidate(() => true, false);
