@@ -5,7 +5,13 @@ export type CacheErrorCode =
   | 'CACHE_TARGET'
   | 'CACHE_UNAVAILABLE'
   | 'CACHE_LOAD_TIMEOUT'
-  | 'CACHE_ENTRY';
+  | 'CACHE_ENTRY'
+  | 'WRITE_BEHIND_OVERFLOW'
+  | 'WRITE_BEHIND_UNAVAILABLE'
+  | 'WRITE_BEHIND_ROW'
+  | 'WRITE_BEHIND_CONFLICT'
+  | 'WRITE_BEHIND_DEAD_LETTER'
+  | 'WRITE_BEHIND_TIMEOUT';
 
 /** Marks our errors across copies of this package (two versions in one `node_modules`). */
 const brand = Symbol.for('nestjs-strata.error');
@@ -88,7 +94,7 @@ export class LoadTimeoutError extends CacheError {
     super(
       'CACHE_LOAD_TIMEOUT',
       `The load of a cached value took longer than hardTimeout (${timeout} ms).`,
-      'It goes on in the background and is stored when it ends. Make the source faster, raise hardTimeout, or set grace so that a stale value can be served.',
+      'It goes on in the background, and is stored if it ends before its hold in Redis (hardTimeout + 5 s). Make the source faster, raise hardTimeout, or set grace so that a stale value can be served.',
     );
   }
 }

@@ -14,7 +14,7 @@ export interface MemoryOptions {
   maxBytes?: number;
   /** Which entry leaves when there is no room. Default (and for now the only one): least recently used. */
   eviction?: 'lru';
-  /** Longest time memory answers for a value that Redis has too. Default `Infinity`: for the value's own life. */
+  /** Longest time memory answers for a value, in a cache that has Redis. Default `Infinity`: for the value's own life. */
   ttl?: Duration;
 }
 

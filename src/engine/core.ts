@@ -1,3 +1,4 @@
+import { CacheError } from '../cache.errors.js';
 import type { MemoryStore, RemoteTier } from '../tiers/tier.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
@@ -198,5 +199,9 @@ export function report(core: Core, operation: string, error: unknown, key?: stri
 
 function skipped(core: Core, key: string, error: unknown): void {
   core.counters.skipped++;
-  core.events.emit('skipped', { key, reason: error instanceof Error ? error.message : String(error) });
+  // Errors of a serializer may quote the value, and reasons are logged.
+  const reason = CacheError.is(error)
+    ? error.message
+    : `${error instanceof Error ? error.name : 'something'} was thrown`;
+  core.events.emit('skipped', { key, reason });
 }

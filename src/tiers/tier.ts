@@ -88,6 +88,30 @@ export interface RemoteStats {
 /** How an engine gets its remote tier: one connection serves several caches, each in its own namespace. */
 export interface RemoteTierFactory {
   open(namespace: string, clock: Clock, context: RemoteTierContext): OpenedTier;
+  /** The server itself, for parts that keep more in it than a cache. Absent in tiers that are no Redis. */
+  server?(clock: Clock, commandTimeout: Milliseconds): RemoteServer;
+}
+
+/** A server with scripts, on a connection of its own: what the cache sends does not wait behind it. */
+export interface RemoteServer {
+  /** Whether there is a connection. */
+  readonly ready: boolean;
+  /** Waits for the first connection, within a deadline; whether it is there. */
+  connect(): Promise<boolean>;
+  /** Rejects with `CacheUnavailableError` when there is no answer in time, no connection, or an error. Texts come as buffers. */
+  send(command: string, args: readonly (string | number)[]): Promise<unknown>;
+  /** Runs a script. `ordered`: it fails rather than being overtaken by what is sent later. */
+  run(
+    script: { source: string; sha: string },
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    ordered?: boolean,
+  ): Promise<unknown>;
+  /** Sends in one write to the network what `send` sends. */
+  together(send: () => void): void;
+  /** A further connection for a library that needs one of its own; the caller ends it. */
+  duplicate(options: Readonly<Record<string, unknown>>): unknown;
+  close(): Promise<void>;
 }
 
 /** A remote tier in one namespace. */

@@ -24,6 +24,17 @@ describe.each([
     expect(await one.increment(['hits', '1'], 0)).toBe(0);
   });
 
+  it('are not made by reading them, so the ttl of the first real call counts', async () => {
+    const { one } = await two();
+    expect(await one.increment('visits', 0)).toBe(0);
+    await one.increment('visits', 1, { ttl: 20 });
+    let tries = 0;
+    while ((await one.increment('visits', 0)) !== 0) {
+      expect(++tries).toBeLessThan(500);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  });
+
   it('give a lease to one caller at a time', async () => {
     const { one, two: other } = await two();
     let inside = 0;

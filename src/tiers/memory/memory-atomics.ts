@@ -22,7 +22,8 @@ export class MemoryAtomics implements SharedAtomics {
   constructor(private readonly clock: Clock) {}
 
   async increment(key: string, by: number, ttl: Milliseconds | undefined): Promise<number> {
-    const slot = this.live(`n:${key}`) ?? this.make(`n:${key}`, ttl ?? FOREVER);
+    const slot = this.live(`n:${key}`) ?? (by === 0 ? undefined : this.make(`n:${key}`, ttl ?? FOREVER));
+    if (slot === undefined) return 0; // asking makes no counter
     slot.count += by;
     return slot.count;
   }

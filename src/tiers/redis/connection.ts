@@ -4,7 +4,7 @@ import { Deadlines } from '../../engine/deadlines.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import { Breaker } from './breaker.js';
 import type { RedisLike } from './redis-like.js';
-import type { Script } from './scripts.js';
+import type { Script } from './script.js';
 
 export interface ConnectionOptions {
   /** Every command is answered or given up within this time. */

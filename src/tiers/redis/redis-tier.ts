@@ -1,21 +1,15 @@
-import { Redis, type RedisOptions } from 'ioredis';
 import { CacheOptionsError, CacheUnavailableError, type OptionProblem } from '../../cache.errors.js';
 import type { Clock } from '../../engine/clock.js';
 import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from '../../engine/duration.js';
-import type { OpenedTier, RemoteTierContext, RemoteTierFactory } from '../tier.js';
+import type { OpenedTier, RemoteServer, RemoteTierContext, RemoteTierFactory } from '../tier.js';
+import { newClient, type RedisPlace } from './client.js';
 import { RedisConnection } from './connection.js';
 import { RedisAtomics } from './redis-atomics.js';
-import type { RedisLike } from './redis-like.js';
 import { RedisRemote } from './redis-remote.js';
+import { RedisServer } from './redis-server.js';
 
 /** Where Redis is, and how long to wait for it. Needs Redis 7.0 or later (or Valkey), and `ioredis` 5 or 6. */
-export interface RedisTierOptions {
-  /** `redis://user:password@host:6379/0`, or `rediss://` with TLS. */
-  url?: string;
-  /** Further options for the ioredis client made from `url`. */
-  clientOptions?: RedisOptions;
-  /** A client of the app's own instead of `url`. It is never closed by the cache. */
-  client?: RedisLike;
+export interface RedisTierOptions extends RedisPlace {
   /** Whether the app refuses to start when the first try to connect fails. Default `false`: it starts, and uses Redis when it comes. */
   required?: boolean;
   /** A command that is not answered within this time counts as failed: a read becomes a miss. Default `'500ms'`. */
@@ -61,6 +55,10 @@ class RedisTier implements RemoteTierFactory {
     return { remote, atomics: new RedisAtomics(connection, namespace), start: () => this.start(connection) };
   }
 
+  server(clock: Clock, commandTimeout: Milliseconds): RemoteServer {
+    return new RedisServer(this.options, clock, { ...this.times, commandTimeout });
+  }
+
   private async start(connection: RedisConnection): Promise<boolean> {
     const there = await connection.connect();
     if (!there && this.options.required) {
@@ -70,22 +68,9 @@ class RedisTier implements RemoteTierFactory {
   }
 
   private connect(clock: Clock): RedisConnection {
-    const { client, url, clientOptions } = this.options;
+    const { client } = this.options;
     if (client) return new RedisConnection(client, false, clock, this.times);
-    // Missing in the types of ioredis. Its default would keep a process alive for two seconds after close().
-    const hidden = { disconnectTimeout: 100 };
-    const own = new Redis(url as string, {
-      ...hidden,
-      lazyConnect: true,
-      connectTimeout: this.times.connectTimeout,
-      retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000),
-      ...clientOptions,
-      // What is not sent at once is not sent at all: a queue would hang readers and reorder writes after an outage.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-    });
-    return new RedisConnection(own as unknown as RedisLike, true, clock, this.times);
+    return new RedisConnection(newClient(this.options, this.times.connectTimeout), true, clock, this.times);
   }
 
   private async release(): Promise<void> {

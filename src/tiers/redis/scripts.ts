@@ -1,16 +1,6 @@
-import { createHash } from 'node:crypto';
 import { EXPIRED_STATE, STATE_OFFSET } from '../../engine/entry-format.js';
 import { VERSION_LENGTH } from '../../engine/version.js';
-
-/** A Lua script and its name on the server. */
-export interface Script {
-  readonly source: string;
-  readonly sha: string;
-}
-
-function script(source: string): Script {
-  return { source, sha: createHash('sha1').update(source).digest('hex') };
-}
+import { script } from './script.js';
 
 /** Whether a key has this version. What is absent, of another type or shorter than a version has none. */
 const hasVersion = `
@@ -132,9 +122,10 @@ for i, key in ipairs(KEYS) do
 end
 return 1`);
 
-/** INCREMENT: adds, with a life for a counter that is new. KEYS: counter. ARGV: by, ttl in ms (0: none). */
+/** INCREMENT: adds, with a life for a counter that is new; adding 0 makes none. KEYS: counter. ARGV: by, ttl in ms (0: none). */
 export const INCREMENT = script(`
 local isNew = redis.call('EXISTS', KEYS[1]) == 0
+if isNew and tonumber(ARGV[1]) == 0 then return '0' end
 local value = redis.call('INCRBYFLOAT', KEYS[1], ARGV[1])
 if isNew and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return value`);

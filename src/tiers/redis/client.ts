@@ -1,0 +1,41 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Milliseconds } from '../../engine/duration.js';
+import type { RedisLike } from './redis-like.js';
+
+/** Where Redis is: exactly one of `url` and `client`. */
+export interface RedisPlace {
+  /** `redis://user:password@host:6379/0`, or `rediss://` with TLS. */
+  url?: string;
+  /** Further options for the ioredis client made from `url`. */
+  clientOptions?: RedisOptions;
+  /** A client of the app's own instead of `url`. It is never closed by the cache. */
+  client?: RedisLike;
+}
+
+// The type lacks this option of ioredis, whose default would keep a process alive for two seconds after close().
+const hidden = { disconnectTimeout: 100 };
+
+/** What is not sent at once is not sent at all: a queue would hang readers and reorder writes after an outage. */
+const AT_ONCE: RedisOptions = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+};
+
+/** A client of ours, not connected yet: to where the options say, or to where the app's own client is connected. */
+export function newClient(
+  { url, client, clientOptions }: RedisPlace,
+  connectTimeout: Milliseconds,
+  wanted: RedisOptions = AT_ONCE,
+): RedisLike {
+  const own: RedisOptions = {
+    ...hidden,
+    lazyConnect: true,
+    connectTimeout,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000),
+  };
+  if (client) {
+    return (client as unknown as Redis).duplicate({ ...own, ...wanted }) as unknown as RedisLike;
+  }
+  return new Redis(url as string, { ...own, ...clientOptions, ...wanted }) as unknown as RedisLike;
+}
