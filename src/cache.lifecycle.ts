@@ -1,5 +1,5 @@
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CacheOptionsError } from './cache.errors.js';
 import { CacheExplorer } from './cache.explorer.js';
 import type { BuiltCache } from './cache.factory.js';
@@ -7,17 +7,24 @@ import { CacheLogger } from './cache.logger.js';
 import { CacheRegistry } from './cache.registry.js';
 import type { Clock } from './engine/clock.js';
 import type { Milliseconds } from './engine/duration.js';
+import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
+import { checkEntities, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
 /** The caches of the app before they are started, in the order in which they were made. */
 export class CacheSet {
   readonly built: BuiltCache[] = [];
-  private readonly logger: CacheLogger;
+  readonly shutdownTimeout: Milliseconds;
+  /** Of the root cache. */
+  readonly namespace: string;
+  readonly logger: CacheLogger;
 
   constructor(
     readonly registry: CacheRegistry,
-    readonly shutdownTimeout: Milliseconds,
+    { shutdownTimeout, namespace }: { shutdownTimeout: Milliseconds; namespace: string },
     clock: Clock,
   ) {
+    this.shutdownTimeout = shutdownTimeout;
+    this.namespace = namespace;
     this.logger = new CacheLogger(clock);
   }
 
@@ -43,14 +50,18 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(CacheSet) private readonly caches: CacheSet,
     @Inject(CacheExplorer) private readonly explorer: CacheExplorer,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Optional() @Inject(WRITE_BEHIND) private readonly writeBehind?: OpenedWriteBehind,
   ) {}
 
   async onModuleInit(): Promise<void> {
     try {
       this.assertOnce();
+      checkEntities(this.modules, this.writeBehind);
       this.explorer.check();
       this.explorer.bindAll();
       await this.caches.start();
+      await this.writeBehind?.start((token) => this.moduleRef.get(token, { strict: false }));
     } catch (error) {
       // Nest does not call the shutdown hooks of an app that did not start: nothing may stay connected.
       await this.stop();
@@ -70,6 +81,7 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   private async close(): Promise<void> {
     this.caches.registry.closed = true;
+    await this.writeBehind?.stop();
     this.explorer.unbindAll();
     await Promise.all(this.caches.built.map(({ cache }) => cache.close(this.caches.shutdownTimeout)));
   }

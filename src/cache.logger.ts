@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { CacheError } from './cache.errors.js';
 import type { Cache } from './engine/cache.js';
 import type { Clock } from './engine/clock.js';
+import type { WriteBehindLog } from './write-behind/write-behind.port.js';
 
 /** The same kind of trouble is logged once in this time. */
 const QUIET_FOR = 10_000;
@@ -28,6 +29,15 @@ export class CacheLogger {
     cache.on('skipped', ({ reason }) => this.sometimes(notCached, notCached, reason));
   }
 
+  /** The log of a part of the module, with the same rules. */
+  part(): WriteBehindLog {
+    return {
+      info: (message) => this.logger.log(message),
+      warn: (kind, message) => this.sometimes(kind, message),
+      alarm: (kind, message) => this.sometimes(kind, message, undefined, 'error'),
+    };
+  }
+
   notThere(): void {
     this.logger.warn('Redis is not there yet. The app starts without it and uses it when it comes.');
   }
@@ -38,7 +48,7 @@ export class CacheLogger {
   }
 
   /** One line for each kind of trouble; details may differ each time. */
-  private sometimes(kind: string, what: string, details: string): void {
+  private sometimes(kind: string, what: string, details?: string, level: 'warn' | 'error' = 'warn'): void {
     const now = this.clock.now();
     const last = this.told.get(kind);
     if (last && now - last.at < QUIET_FOR) {
@@ -48,7 +58,7 @@ export class CacheLogger {
     const more = last?.since ? ` (${last.since} more times since this was last told)` : '';
     if (this.told.size > 100) this.told.clear();
     this.told.set(kind, { at: now, since: 0 });
-    this.logger.warn(`${what}: ${details}${more}`);
+    this.logger[level](`${what}${details === undefined ? '' : `: ${details}`}${more}`);
   }
 }
 

@@ -9,6 +9,8 @@ import { CacheRegistry } from './cache.registry.js';
 import { resolveNamed, resolveRoot } from './cache.resolve.js';
 import { CacheService } from './cache.service.js';
 import { CACHE_OPTIONS, getCacheToken } from './cache.tokens.js';
+import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
+import { entityProviders, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
 /** For `forRootAsync({ useClass })` and `{ useExisting }`. */
 export interface CacheOptionsFactory {
@@ -40,7 +42,8 @@ export class CacheModule {
 
   /** The cache of the app: memory, and Redis if `redis` is given. Wrong options are reported together when the app starts. */
   static forRoot(options: CacheModuleOptions & { isGlobal?: boolean } = {}): DynamicModule {
-    return rootModule({ provide: CACHE_OPTIONS, useValue: options }, [], options.isGlobal);
+    const entities = options.writeBehind?.entities;
+    return rootModule({ provide: CACHE_OPTIONS, useValue: options }, [], options.isGlobal, entities);
   }
 
   /** `forRoot` with options that have to be asked for, for example from a `ConfigService`. */
@@ -76,7 +79,13 @@ class NamedCacheModule {}
 @Module({})
 class CacheCoreModule {}
 
-function rootModule(options: Provider, imports: DynamicModule['imports'] = [], isGlobal = true): DynamicModule {
+function rootModule(
+  options: Provider,
+  imports: DynamicModule['imports'] = [],
+  isGlobal = true,
+  entities: readonly string[] = [],
+): DynamicModule {
+  const writeBehind = entityProviders(entities);
   const core: DynamicModule = {
     module: CacheCoreModule,
     global: true,
@@ -89,13 +98,15 @@ function rootModule(options: Provider, imports: DynamicModule['imports'] = [], i
         inject: [CACHE_OPTIONS, SHARED],
         useFactory: (given: CacheModuleOptions, shared: SharedParts) => {
           const resolved = resolveRoot(given);
-          const caches = new CacheSet(new CacheRegistry(), resolved.shutdownTimeout, shared.clock);
+          const caches = new CacheSet(new CacheRegistry(), resolved, shared.clock);
           caches.add(buildCache(resolved, given, shared));
           return caches;
         },
       },
+      { provide: WRITE_BEHIND, inject: [CACHE_OPTIONS, CacheSet, SHARED], useFactory: openWriteBehind },
+      ...writeBehind,
     ],
-    exports: [CACHE_OPTIONS, SHARED, CacheSet],
+    exports: [CACHE_OPTIONS, SHARED, CacheSet, WRITE_BEHIND, ...writeBehind.map(({ provide }) => provide)],
   };
   return {
     module: CacheModule,
@@ -113,6 +124,16 @@ function rootModule(options: Provider, imports: DynamicModule['imports'] = [], i
     ],
     exports: [CacheService, CacheRegistry],
   };
+}
+
+function openWriteBehind(
+  { writeBehind }: CacheModuleOptions,
+  caches: CacheSet,
+  { clock, random, redis }: SharedParts,
+): OpenedWriteBehind | undefined {
+  const { namespace, registry, logger } = caches;
+  registry.writeBehind = writeBehind?.open({ namespace, clock, random, redis, log: logger.part() });
+  return registry.writeBehind;
 }
 
 function asyncOptions(options: CacheModuleAsyncOptions): [Provider, DynamicModule['imports']] {

@@ -5,6 +5,7 @@ import type { CachePolicy } from './engine/policy.js';
 import type { Serializer } from './engine/serializer.js';
 import type { ValueTypeOption } from './engine/value-types.js';
 import type { RemoteTierFactory } from './tiers/tier.js';
+import type { WriteBehindFeature } from './write-behind/write-behind.port.js';
 
 /** The memory tier of a cache. */
 export interface MemoryOptions {
@@ -46,6 +47,8 @@ export interface CacheModuleOptions extends CacheOptions {
   namespace?: string;
   /** The Redis tier: `redisTier({ url })` of `nestjs-strata/redis`. Without it the cache lives in this process only. */
   redis?: RemoteTierFactory;
+  /** Write-behind to Postgres: `writeBehind({ client, entities })` of `nestjs-strata/write-behind`. */
+  writeBehind?: WriteBehindFeature;
   /** Named policies, for `@Cacheable({ policy: 'product' })`. All caches of the app know them. */
   policies?: Readonly<Record<string, CachePolicy>>;
   /** How long shutdown waits for values that are being stored. Default `'5s'`. */

@@ -1,12 +1,15 @@
 import { CacheOptionsError } from './cache.errors.js';
 import { DEFAULT_CACHE } from './cache.resolve.js';
 import type { Cache } from './engine/cache.js';
+import type { EntityAccess, OpenedWriteBehind } from './write-behind/write-behind.port.js';
 
 /** The caches of one app by name: what decorators talk to. */
 export class CacheRegistry {
   private readonly caches = new Map<string, Cache>();
   /** What decorators prepared for a class of this app. */
   private readonly prepared = new WeakMap<Function, unknown[]>();
+  /** Set if the app writes behind. */
+  writeBehind: OpenedWriteBehind | undefined;
   /** After shutdown decorated methods run as if they were not decorated. */
   closed = false;
 
@@ -40,6 +43,13 @@ export class CacheRegistry {
       this.prepared.set(type, slots);
     }
     return slots;
+  }
+
+  /** A write-behind entity, for decorators. Throws `CacheOptionsError` if it is not configured. */
+  entity(name: string): EntityAccess {
+    if (this.writeBehind) return this.writeBehind.entity(name);
+    const remedy = 'Pass writeBehind: writeBehind({ client, entities }) to CacheModule.forRoot.';
+    throw new CacheOptionsError([{ option: 'entity', value: name, remedy }], 'There is no write-behind');
   }
 
   remedy(): string {

@@ -57,11 +57,20 @@ const CACHE_OPTIONS = [
   'types',
   'policies',
 ]; // prettier-ignore
-const ROOT_OPTIONS = [...CACHE_OPTIONS, 'namespace', 'redis', 'shutdownTimeout', 'clock', 'random', 'isGlobal'];
+const ROOT_OPTIONS = [
+  ...CACHE_OPTIONS,
+  'namespace',
+  'redis',
+  'writeBehind',
+  'shutdownTimeout',
+  'clock',
+  'random',
+  'isGlobal',
+];
 const MEMORY_OPTIONS = ['maxEntries', 'maxBytes', 'eviction', 'ttl'];
 
 /** Parts that stand between namespace and key in Redis names: a namespace must not contain them. */
-const RESERVED = ['e', 'm', 'n', 'l', 'r', 'c'];
+const RESERVED = ['e', 'm', 'n', 'l', 'r', 'c', 'w'];
 
 /** Checks the options of `forRoot`. Throws one `CacheOptionsError` with everything that is wrong. */
 export function resolveRoot(options: CacheModuleOptions): ResolvedCache & { shutdownTimeout: Milliseconds } {
@@ -71,6 +80,10 @@ export function resolveRoot(options: CacheModuleOptions): ResolvedCache & { shut
   checkNamespace(check, namespace);
   if (options.redis !== undefined && typeof options.redis?.open !== 'function') {
     check.fail('redis', options.redis, "Pass redisTier({ url }) of 'nestjs-strata/redis', or leave it out.");
+  }
+  if (options.writeBehind !== undefined && typeof options.writeBehind?.open !== 'function') {
+    const remedy = "Pass writeBehind({ client, entities }) of 'nestjs-strata/write-behind', or leave it out.";
+    check.fail('writeBehind', options.writeBehind, remedy);
   }
   if (options.clock !== undefined && typeof options.clock?.now !== 'function') {
     check.fail('clock', options.clock, "Pass a FakeClock of 'nestjs-strata/testing', or leave it out.");

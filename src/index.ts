@@ -1,4 +1,4 @@
-// The public API. Nothing reachable from here imports an optional peer (ioredis, msgpackr), not even as a type: a test of
+// The public API. Nothing reachable from here imports an optional peer (ioredis, bullmq, msgpackr), not even as a type: a test of
 // the built package proves it.
 
 export {
@@ -36,3 +36,12 @@ export type { CacheStats, LatencyStats, TimedOperation } from './engine/stats.js
 export type { CacheTarget } from './engine/target.js';
 export type { ValueType, ValueTypeOption } from './engine/value-types.js';
 export type { Lease, RateLimitResult, RemoteStats, RemoteTierFactory } from './tiers/tier.js';
+export {
+  WriteBehindConflictError,
+  WriteBehindDeadLetterError,
+  WriteBehindOverflowError,
+  WriteBehindRowError,
+  WriteBehindTimeoutError,
+  WriteBehindUnavailableError,
+} from './write-behind/write-behind.errors.js';
+export type { WriteBehindFeature } from './write-behind/write-behind.port.js';

@@ -2,6 +2,7 @@ import { CacheOptionsError, CacheTargetError } from '../cache.errors.js';
 import type { Cache } from '../engine/cache.js';
 import type { CacheKey, EncodedKey } from '../engine/key.js';
 import { type CacheTarget, parseTarget } from '../engine/target.js';
+import { type EntityOption, entityTarget } from './entity-option.js';
 import { type KeyBuilder, type KeySite, keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
 import { checkedTags } from './stored-options.js';
@@ -26,6 +27,10 @@ export interface CacheEvictOptions<Args extends readonly unknown[] = readonly un
   all?: boolean;
   /** `'after'` (default): when the method has succeeded. `'before'`: before it runs, whatever becomes of it. */
   phase?: 'before' | 'after';
+  /** `'behind'`: the row of the write-behind `entity` is deleted when the method has succeeded, before anything is evicted. */
+  write?: 'behind';
+  /** For `write: 'behind'`: the entity, and which row. */
+  entity?: EntityOption<Args>;
 }
 
 const TARGETS = ['key', 'keys', 'tags', 'resultKeys', 'resultTags', 'prefix', 'pattern', 'all'] as const;
@@ -35,17 +40,21 @@ export function CacheEvict<M extends Method>(options: CacheEvictOptions<Paramete
 export function CacheEvict(options: CacheEvictOptions<never[], never>): PlainDecorator {
   return (prototype, method, descriptor) => {
     const { cache: cacheName, condition, all, phase = 'after' } = options;
-    const info = { decorator: 'CacheEvict', method, cache: cacheName, policy: undefined, defaultKey: false } as const;
+    const durable = options.write === 'behind';
+    const common = { method, cache: cacheName, policy: undefined, defaultKey: false, durable };
+    const info = { decorator: 'CacheEvict', ...common } as const;
     check(options, whereIs(info, prototype.constructor));
     wrapMethod(prototype, descriptor, info, ({ registry }, type) => {
       const cache = registry.get(cacheName ?? configOf(type).cache);
       const site = { type, prototype, method, where: whereIs(info, type) };
       const targetsOf = prepareTargets(options, site);
+      const target = entityTarget(registry, options.entity);
       return when(condition, async (instance, args, original) => {
         // Before the method runs in any case: wrong arguments must not be found out after the database was changed.
         const targets = targetsOf(args);
         if (phase === 'before') await evict(cache, targets, all);
         const result = await settle(Reflect.apply(original, instance, args));
+        if (target) await target.entity.delete(target.idOf(args));
         if (phase === 'before') return result;
         // What is known goes first, whatever the functions that see the result may throw.
         await evict(cache, targets, all);
@@ -140,6 +149,14 @@ function check(options: CacheEvictOptions<never[], never>, where: string): void 
   }
   if (phase !== undefined && phase !== 'before' && phase !== 'after') {
     problems.push({ option: 'phase', value: phase, remedy: "Use 'before' or 'after'." });
+  }
+  if ((options.write === 'behind') !== (options.entity !== undefined) || (options.write ?? 'behind') !== 'behind') {
+    const remedy = "Give both: write: 'behind' and the entity whose row is deleted.";
+    problems.push({ option: 'entity', value: options.entity, remedy });
+  }
+  if (phase === 'before' && options.entity !== undefined) {
+    const remedy = "The row is deleted after the method: use phase 'after'.";
+    problems.push({ option: 'phase', value: phase, remedy });
   }
   if (phase === 'before' && (options.resultKeys || options.resultTags)) {
     const remedy = "There is no result before the method runs: use phase 'after', or key, keys, tags.";

@@ -1,4 +1,5 @@
 import { CacheOptionsError } from '../cache.errors.js';
+import { entityTarget } from './entity-option.js';
 import { keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
 import { entryOptions, tagFunction } from './stored-options.js';
@@ -14,9 +15,12 @@ export interface CachePutOptions<Args extends readonly unknown[] = readonly unkn
   value?: (result: Result, ...args: Args) => unknown;
   /**
    * `'through'` (default): the method writes to the database and its result is stored, unless somebody else changed the
-   * key meanwhile; then the key is evicted. `'around'`: the key is evicted, and the next read loads.
+   * key meanwhile; then the key is evicted. `'around'`: the key is evicted, and the next read loads. `'behind'`: the method
+   * only makes the row; its result goes to the write-behind `entity`, and Postgres gets it later.
    */
-  write?: 'through' | 'around';
+  write?: 'through' | 'around' | 'behind';
+  /** For `write: 'behind'`: the entity that the returned row belongs to. */
+  entity?: string;
 }
 
 /**
@@ -27,7 +31,8 @@ export function CachePut<M extends Method>(options: CachePutOptions<Parameters<M
 export function CachePut(options: CachePutOptions<never[], never>): PlainDecorator {
   return (prototype, method, descriptor) => {
     const { cache: cacheName, policy, key, condition, value, write } = options;
-    const info = { decorator: 'CachePut', method, cache: cacheName, policy, defaultKey: false } as const;
+    const durable = write === 'behind';
+    const info = { decorator: 'CachePut', method, cache: cacheName, policy, defaultKey: false, durable } as const;
     check(options, whereIs(info, prototype.constructor));
     wrapMethod(prototype, descriptor, info, ({ registry }, type) => {
       const cache = registry.get(cacheName ?? configOf(type).cache);
@@ -36,11 +41,13 @@ export function CachePut(options: CachePutOptions<never[], never>): PlainDecorat
       const entry = entryOptions(options, type);
       cache.policyOf(entry); // wrong options are found now, not at the first call
       const tags = tagFunction(options, where);
+      const target = entityTarget(registry, options.entity);
       return when(condition, async (instance, args, original) => {
         const writtenKey = keyOf(args);
         let result: unknown;
         const change = async (): Promise<unknown> => {
           result = await settle(Reflect.apply(original, instance, args));
+          await target?.entity.put(result as object);
           return write === 'around' ? undefined : value ? value(result as never, ...(args as never[])) : result;
         };
         await cache.write(
@@ -54,14 +61,18 @@ export function CachePut(options: CachePutOptions<never[], never>): PlainDecorat
   };
 }
 
-function check({ write, key }: CachePutOptions<never[], never>, where: string): void {
+function check({ write, key, entity }: CachePutOptions<never[], never>, where: string): void {
   const problems = [];
   if (key === undefined) {
     const remedy = 'Say which key the method writes: key: (product) => [product.id].';
     problems.push({ option: 'key', value: key, remedy });
   }
-  if (write !== undefined && write !== 'through' && write !== 'around') {
-    problems.push({ option: 'write', value: write, remedy: "Use 'through' or 'around'." });
+  if (write !== undefined && write !== 'through' && write !== 'around' && write !== 'behind') {
+    problems.push({ option: 'write', value: write, remedy: "Use 'through', 'around' or 'behind'." });
+  }
+  if ((write === 'behind') !== (entity !== undefined)) {
+    const remedy = "Give both: write: 'behind' and the entity that the row belongs to.";
+    problems.push({ option: 'entity', value: entity, remedy });
   }
   if (problems.length > 0) throw new CacheOptionsError(problems, `${where} is wrong`);
 }

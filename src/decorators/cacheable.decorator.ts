@@ -1,6 +1,7 @@
 import type { Cache } from '../engine/cache.js';
 import type { LoadContext } from '../engine/load-context.js';
 import type { Loader } from '../engine/loading.js';
+import { type EntityOption, type EntityTarget, entityTarget } from './entity-option.js';
 import { type KeyBuilder, keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
 import { checkedTags, entryOptions, type TagFunction, tagFunction } from './stored-options.js';
@@ -17,6 +18,11 @@ export interface CacheableOptions<Args extends readonly unknown[] = readonly unk
   key?: KeyOption<Args>;
   /** Sees the result; when it answers `true`, it is not stored. */
   unless?: (result: Result, ...args: Args) => boolean;
+  /**
+   * A write-behind entity whose row the method reads from the database. What is acknowledged and not there yet is the
+   * answer then (`null` for a row that is to be deleted), and the method does not run.
+   */
+  entity?: EntityOption<Args>;
   /** Further tags, made from the result. */
   resultTags?: (result: Result, ...args: Args) => readonly string[];
 }
@@ -42,7 +48,8 @@ export function Cacheable(options: CacheableOptions<never[], never> = {}): Plain
       const cache = registry.get(cacheName ?? configOf(type).cache);
       const where = whereIs(info, type);
       const keyOf = keyBuilder({ type, prototype, method, where }, key);
-      return when(condition, prepareCacheable(cache, keyOf, options, type, where));
+      const target = entityTarget(registry, options.entity);
+      return when(condition, prepareCacheable(cache, keyOf, options, type, where, target));
     });
   };
 }
@@ -53,13 +60,15 @@ function prepareCacheable(
   options: CacheableOptions<never[], never>,
   type: Function,
   where: string,
+  target: EntityTarget | undefined,
 ): Prepared {
   const policy = cache.policyOf(entryOptions(options, type));
   const tags = tagFunction(options, where);
   const fast = cache.answersFromMemory(policy);
   const plain = options.unless === undefined && options.resultTags === undefined;
-  return (instance, args, original) => {
+  return (instance, args, method) => {
     try {
+      const original = target ? unlessPending(target, method) : method;
       const key = keyOf(args);
       const hit = fast ? cache.hit(key) : undefined;
       if (hit !== undefined) return hit;
@@ -70,6 +79,14 @@ function prepareCacheable(
     } catch (error) {
       return Promise.reject(error);
     }
+  };
+}
+
+/** The method, unless its row waits to be written: the database has an older one then. */
+function unlessPending({ entity, idOf }: EntityTarget, original: AnyFunction): AnyFunction {
+  return async function (this: object, ...args: unknown[]) {
+    const pending = await entity.pending(idOf(args));
+    return pending === undefined ? settle(Reflect.apply(original, this, args)) : pending;
   };
 }
 

@@ -9,6 +9,8 @@ export interface MethodInfo {
   policy: string | undefined;
   /** It has no `key`: its keys begin with the names of class and method. */
   defaultKey: boolean;
+  /** It writes to a database: never left out, not even at shutdown. */
+  durable?: boolean;
 }
 
 /** A decorated method, for the checks at boot. */

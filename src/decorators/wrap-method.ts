@@ -37,7 +37,8 @@ export function wrapMethod(
   const wrapper = new Proxy(original as AnyFunction, {
     apply(target, instance: object, args: unknown[]) {
       const binding = bindingOf(instance);
-      if (binding === undefined || binding.registry.closed) return Reflect.apply(target, instance, args);
+      if (binding === undefined || (binding.registry.closed && info.durable !== true))
+        return Reflect.apply(target, instance, args);
       let prepared = binding.slots[slot] as Prepared | undefined;
       if (prepared === undefined) prepared = prepareOnce(binding, instance.constructor);
       return prepared(instance, args, target);

@@ -155,7 +155,9 @@ describe('a decorator in the wrong place', () => {
 
   it.each<[string, object, string]>([
     ['without a key', {}, 'Say which key the method writes'],
-    ['with another way of writing', { key: 'k', write: 'behind' }, "Use 'through' or 'around'."],
+    ['with another way of writing', { key: 'k', write: 'back' }, "Use 'through', 'around' or 'behind'."],
+    ['behind without an entity', { key: 'k', write: 'behind' }, 'Give both'],
+    ['with an entity and no write behind', { key: 'k', entity: 'Film' }, 'Give both'],
   ])('and a @CachePut %s too', (_, options, remedy) => {
     const define = () => {
       class Films {

@@ -57,8 +57,8 @@ export class Puts {
     return 1;
   }
 
-  // @ts-expect-error: write-behind is not there yet
-  @CachePut({ key: 'product', write: 'behind' })
+  // @ts-expect-error: an entity has a name
+  @CachePut({ key: 'product', write: 'behind', entity: 7 })
   async behind(_product: Product): Promise<number> {
     return 1;
   }

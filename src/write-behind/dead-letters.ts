@@ -1,0 +1,62 @@
+import { shardOf } from './shard-of.js';
+import type { Table } from './table.js';
+import type { DeadLetter, DeadLetters } from './write-behind.js';
+import type { BufferedLetter, WriteBuffer } from './write-buffer.js';
+
+/** The dead letters of an entity, over all its shards. */
+export class EntityLetters implements DeadLetters<object, unknown> {
+  constructor(
+    private readonly buffer: WriteBuffer,
+    private readonly table: () => Table,
+    private readonly settings: { shards: number },
+    private readonly wake: (shard: number) => void,
+  ) {}
+
+  async list(): Promise<DeadLetter<object, unknown>[]> {
+    const shards = Array.from({ length: this.settings.shards }, (_, shard) => this.buffer.letters(shard));
+    const letters = (await Promise.all(shards)).flat();
+    letters.sort((a, b) => a.at - b.at);
+    return letters.map((letter) => this.show(letter));
+  }
+
+  async replay(ids?: readonly unknown[]): Promise<number> {
+    let count = 0;
+    for (const [shard, keys] of this.places(ids)) {
+      const replayed = await this.buffer.replay(shard, keys);
+      if (replayed > 0) this.wake(shard);
+      count += replayed;
+    }
+    return count;
+  }
+
+  async discard(ids: readonly unknown[]): Promise<number> {
+    let count = 0;
+    for (const [shard, keys] of this.places(ids)) count += await this.buffer.discard(shard, keys ?? []);
+    return count;
+  }
+
+  private places(ids?: readonly unknown[]): Map<number, string[] | undefined> {
+    const { shards } = this.settings;
+    if (ids === undefined) return new Map(Array.from({ length: shards }, (_, shard) => [shard, undefined]));
+    const places = new Map<number, string[]>();
+    for (const id of ids) {
+      const { key } = this.table().encodeId(id);
+      const shard = shardOf(key, shards);
+      places.set(shard, [...(places.get(shard) ?? []), key]);
+    }
+    return places;
+  }
+
+  private show({ operation, payload, version, error, attempts, at }: BufferedLetter): DeadLetter<object, unknown> {
+    const table = this.table();
+    return {
+      id: table.idOf(payload),
+      operation: operation === 'upsert' ? 'put' : 'delete',
+      ...(operation === 'upsert' && { row: table.decode(payload) }),
+      version: BigInt(version),
+      error,
+      attempts,
+      at: new Date(at),
+    };
+  }
+}

@@ -1,0 +1,341 @@
+import { CacheUnavailableError } from '../cache.errors.js';
+import type { Clock } from '../engine/clock.js';
+import { type Milliseconds, parseDuration } from '../engine/duration.js';
+import { Batch } from '../tiers/redis/batch.js';
+import { Backlog } from './backlog.js';
+import { EntityLetters } from './dead-letters.js';
+import { Settling } from './settling.js';
+import { shardOf } from './shard-of.js';
+import type { Encoded, Table } from './table.js';
+import {
+  WriteBehindConflictError,
+  WriteBehindOverflowError,
+  WriteBehindRowError,
+  WriteBehindTimeoutError,
+  WriteBehindUnavailableError,
+} from './write-behind.errors.js';
+import type {
+  DeadLetters,
+  Durability,
+  WriteBehind,
+  WriteBehindStats,
+  WriteOptions,
+  WriteReceipt,
+} from './write-behind.js';
+import type { KeyReading, KeyState, Marked, Write, WriteBuffer, WriteVersion } from './write-buffer.js';
+
+/** Most ids in one query. */
+const MAX_LOAD = 500;
+/** How often a patch is tried before it gives up. */
+const PATCHES = 20;
+
+export interface EntitySettings {
+  name: string;
+  shards: number;
+  overflow: 'block' | 'reject' | 'sync';
+  writeTimeout: Milliseconds;
+  replicas: number;
+}
+
+/** What an entity asks of the process it runs in. */
+export interface EntityHost {
+  readonly clock: Clock;
+  /** Somebody shall flush the shard. */
+  wake(shard: number, delay: 'now' | 'later'): void;
+  /** Flushes the shard in this process, now. */
+  flush(shard: number): Promise<void>;
+  /** What only this process knows. */
+  figures(): Pick<WriteBehindStats, 'batches' | 'rowsPerSecond' | 'retries'> & { paused?: string | undefined };
+}
+
+/** Rows of one table behind a buffer: the public contract over buffer and table. */
+export class BufferedEntity implements WriteBehind<object, unknown> {
+  readonly deadLetters: DeadLetters<object, unknown>;
+  private readonly backlogs = new Map<number, Backlog>();
+  private readonly settling: Settling;
+  private readonly loads: Batch<Encoded, string | null>;
+  private closed = false;
+
+  constructor(
+    private readonly buffer: WriteBuffer,
+    /** Once it is open: the catalogue must be known before anything is encoded. */
+    private readonly table: () => Table,
+    private readonly host: EntityHost,
+    private readonly settings: EntitySettings,
+  ) {
+    this.settling = new Settling(buffer, host.clock);
+    this.deadLetters = new EntityLetters(buffer, table, settings, (shard) => host.wake(shard, 'now'));
+    this.loads = new Batch(
+      (ids) => this.table().load(ids.map(({ payload }) => payload)),
+      MAX_LOAD,
+      () => 1,
+      () => process.nextTick(() => this.loads.flush()),
+    );
+  }
+
+  async get(id: unknown): Promise<object | null> {
+    const [row] = await this.getMany([id]);
+    return row ?? null;
+  }
+
+  async getMany(ids: readonly unknown[]): Promise<(object | null)[]> {
+    const table = this.table();
+    return Promise.all(ids.map((id) => this.read(table.encodeId(id)))).then((payloads) =>
+      payloads.map((payload) => (payload === null ? null : table.decode(payload))),
+    );
+  }
+
+  /** The pending write of an id, for methods that read the database themselves. `undefined`: nothing is pending. */
+  async pending(id: unknown): Promise<object | null | undefined> {
+    const table = this.table();
+    const [reading] = await this.readings([table.encodeId(id)]);
+    if (reading?.kind !== 'pending') return undefined;
+    return reading.write.operation === 'delete' ? null : table.decode(reading.write.payload);
+  }
+
+  async put(row: object, options: WriteOptions = {}): Promise<WriteReceipt> {
+    const { key, payload } = this.table().encode(row);
+    const version = await this.submit({ key, operation: 'upsert', payload }, options);
+    return { version: BigInt(version as WriteVersion) };
+  }
+
+  async delete(id: unknown, options: WriteOptions = {}): Promise<WriteReceipt> {
+    const { key, payload } = this.table().encodeId(id);
+    const version = await this.submit({ key, operation: 'delete', payload }, options);
+    return { version: BigInt(version as WriteVersion) };
+  }
+
+  async patch(
+    id: unknown,
+    change: (row: object) => object | Promise<object>,
+    options: WriteOptions = {},
+  ): Promise<object> {
+    const { name } = this.settings;
+    const table = this.table();
+    const encoded = table.encodeId(id);
+    for (let tries = 0; tries < PATCHES; tries++) {
+      const [found] = await this.readings([encoded]);
+      const reading = found as KeyReading;
+      const payload = await this.payloadOf(reading, encoded, false);
+      if (payload === null) {
+        throw new WriteBehindConflictError(name, 'there is no such row', 'Use put() to write a new one.');
+      }
+      if (reading.state === undefined) throw new WriteBehindOverflowError(name, 0);
+      const changed = await change(table.decode(payload));
+      const next = table.encode(changed);
+      if (next.key !== encoded.key) {
+        const problem = {
+          option: 'id',
+          remedy: 'A patch cannot change the id: delete() the old row and put() the new one.',
+        };
+        throw new WriteBehindRowError(name, [problem]);
+      }
+      const write = { key: next.key, operation: 'upsert', payload: next.payload, expected: reading.state } as const;
+      if ((await this.submit(write, options)) !== undefined) return table.decode(next.payload);
+      // Others win again and again: they get a head start that differs from try to try.
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, Math.random() * 2 ** Math.min(tries, 6));
+      });
+    }
+    throw new WriteBehindConflictError(
+      name,
+      `others changed the row during each of ${PATCHES} tries`,
+      'Try again; if it happens often, let one place change this row.',
+    );
+  }
+
+  async flush(options: { ids?: readonly unknown[]; timeout?: WriteOptions['timeout'] } = {}): Promise<void> {
+    const { name, shards, writeTimeout } = this.settings;
+    const timeout = this.timeoutOf(options.timeout, Math.max(writeTimeout, 30_000));
+    const table = this.table();
+    const wanted = new Map<number, string[] | undefined>();
+    if (options.ids === undefined) {
+      for (let shard = 0; shard < shards; shard++) wanted.set(shard, undefined);
+    } else {
+      for (const id of options.ids) {
+        const { key } = table.encodeId(id);
+        const shard = shardOf(key, shards);
+        wanted.set(shard, [...(wanted.get(shard) ?? []), key]);
+      }
+    }
+    await this.asked('flush', async () => {
+      const late = (): Error => new WriteBehindTimeoutError(name, 'A flush', timeout);
+      await Promise.all(
+        [...wanted].map(async ([shard, keys]) => {
+          const dirty = await this.buffer.dirty(shard, keys);
+          if (dirty.size === 0) return;
+          await this.buffer.hasten(shard, keys);
+          void this.host.flush(shard);
+          await Promise.all(
+            [...dirty].map(([key, version]) => this.settling.changed(shard, key, version, timeout, late)),
+          );
+        }),
+      );
+    });
+  }
+
+  async forget(ids: readonly unknown[]): Promise<void> {
+    const table = this.table();
+    await this.asked('forget', () =>
+      Promise.all(
+        ids.map((id) => {
+          const { key } = table.encodeId(id);
+          return this.buffer.forget(shardOf(key, this.settings.shards), [key]);
+        }),
+      ),
+    );
+  }
+
+  async stats(): Promise<WriteBehindStats> {
+    const shards = Array.from({ length: this.settings.shards }, (_, shard) => shard);
+    const all = await this.asked('stats', () => Promise.all(shards.map((shard) => this.buffer.stats(shard))));
+    const { paused, ...figures } = this.host.figures();
+    const sum = (of: 'dirty' | 'deadLetters' | 'bytes' | 'marked' | 'flushed'): number =>
+      all.reduce((total, one) => total + one[of], 0);
+    return {
+      dirty: sum('dirty'),
+      deadLetters: sum('deadLetters'),
+      bytes: sum('bytes'),
+      lag: Math.max(0, ...all.map(({ lag }) => lag)),
+      writes: sum('marked'),
+      rows: sum('flushed'),
+      ...figures,
+      ...(paused !== undefined && { paused }),
+    };
+  }
+
+  /** Takes no further writes; those that wait for room are told. */
+  close(): void {
+    this.closed = true;
+    for (const backlog of this.backlogs.values()) backlog.close(() => this.isClosed());
+  }
+
+  /** Writes, waits for room and for the durability. `undefined`: the row is not in the state that the write expects. */
+  private async submit(
+    write: Write,
+    { durability = 'queued', timeout }: WriteOptions,
+  ): Promise<WriteVersion | undefined> {
+    if (this.closed) throw this.isClosed();
+    const shard = shardOf(write.key, this.settings.shards);
+    const patience = this.timeoutOf(timeout, this.settings.writeTimeout);
+    const urgent = durability === 'persisted';
+    const marked = await this.mark(shard, urgent ? { ...write, urgent } : write, patience);
+    if (marked.status === 'conflict') return undefined;
+    if (marked.status !== 'marked') throw new WriteBehindOverflowError(this.settings.name, 0);
+    if (marked.wake !== 'no') this.host.wake(shard, marked.wake);
+    if (durability !== 'queued') await this.endure(durability, shard, write.key, marked.version, patience);
+    return marked.version;
+  }
+
+  private async mark(shard: number, write: Write, patience: Milliseconds): Promise<Marked> {
+    const { name, overflow } = this.settings;
+    const late = (): Error => new WriteBehindOverflowError(name, patience);
+    const backlog = this.backlogs.get(shard);
+    if (backlog?.has(write.key)) return backlog.add(write, patience, late);
+    let answer = await this.tryMark(shard, write);
+    if (answer.status !== 'full' || overflow === 'reject') return answer;
+    if (overflow === 'sync') {
+      const end = this.host.clock.now() + patience;
+      while (answer.status === 'full' && this.host.clock.now() < end) {
+        await this.buffer.hasten(shard);
+        await this.host.flush(shard);
+        answer = await this.tryMark(shard, write);
+      }
+      if (answer.status === 'full') throw late();
+      return answer;
+    }
+    const waiting = this.backlogs.get(shard) ?? new Backlog(this.buffer, shard, this.host.clock);
+    this.backlogs.set(shard, waiting);
+    this.host.wake(shard, 'now');
+    return waiting.add(write, patience, late);
+  }
+
+  private async tryMark(shard: number, write: Write): Promise<Marked> {
+    try {
+      const [marked] = await this.buffer.write(shard, [write]);
+      return marked as Marked;
+    } catch (error) {
+      // A Redis whose memory is full refuses the write as a whole: there is no room, and it may come.
+      if (isOutOfMemory(error)) return { status: 'full' };
+      throw this.unavailable('write', error);
+    }
+  }
+
+  private async endure(
+    durability: Exclude<Durability, 'queued'>,
+    shard: number,
+    key: string,
+    version: WriteVersion,
+    timeout: Milliseconds,
+  ): Promise<void> {
+    const { name, replicas } = this.settings;
+    await this.asked(durability, async () => {
+      if (durability === 'persisted') {
+        void this.host.flush(shard);
+        const late = (): Error => new WriteBehindTimeoutError(name, 'The write to the database', timeout);
+        return this.settling.persisted(shard, key, version, timeout, late, name);
+      }
+      if ((await this.buffer.replicated(replicas, timeout)) < replicas) {
+        throw new WriteBehindTimeoutError(name, `Replication to ${replicas} replicas`, timeout);
+      }
+    });
+  }
+
+  private async read(id: Encoded): Promise<string | null> {
+    const [reading] = await this.readings([id]);
+    return this.payloadOf(reading as KeyReading, id, true);
+  }
+
+  private async readings(ids: readonly Encoded[]): Promise<KeyReading[]> {
+    return this.asked('read', () =>
+      Promise.all(
+        ids.map(async ({ key }) => {
+          const [reading] = await this.buffer.read(shardOf(key, this.settings.shards), [key]);
+          return reading as KeyReading;
+        }),
+      ),
+    );
+  }
+
+  /** The row of a reading, from the database if the buffer has none. `keep`: what was found there is remembered. */
+  private async payloadOf(reading: KeyReading, id: Encoded, keep: boolean): Promise<string | null> {
+    if (reading.kind === 'pending') return reading.write.operation === 'delete' ? null : reading.write.payload;
+    if (reading.kind === 'cached') return reading.payload;
+    const payload = await this.loads.add(id);
+    if (keep && reading.state !== undefined) this.remember(id.key, reading.state, payload);
+    return payload;
+  }
+
+  private remember(key: string, state: KeyState, payload: string | null): void {
+    const shard = shardOf(key, this.settings.shards);
+    // A favour to the next reader; without it that one asks the database again.
+    this.buffer.fill(shard, [{ key, state, payload }]).catch(() => undefined);
+  }
+
+  /** Errors of the buffer become ours; all others pass. */
+  private async asked<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof CacheUnavailableError ? this.unavailable(operation, error) : error;
+    }
+  }
+
+  private unavailable(operation: string, error: unknown): unknown {
+    if (!(error instanceof CacheUnavailableError)) return error;
+    return new WriteBehindUnavailableError(this.settings.name, operation, error);
+  }
+
+  private isClosed(): Error {
+    return new WriteBehindUnavailableError(this.settings.name, 'write', new Error('the app is shutting down'));
+  }
+
+  private timeoutOf(timeout: WriteOptions['timeout'], fallback: Milliseconds): Milliseconds {
+    return timeout === undefined ? fallback : (parseDuration(timeout) ?? fallback);
+  }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  const cause = error instanceof CacheUnavailableError ? error.cause : undefined;
+  return cause instanceof Error && /^OOM|-OOM| OOM /.test(cause.message);
+}

@@ -1,0 +1,82 @@
+import type { Layout } from './layout.js';
+import { quoteName, quoteTable } from './quote.js';
+import type { Column } from './row-codec.js';
+
+/** The SQL of one entity. Payloads are JSON by column name, so an array of them is one parameter for any number of rows. */
+export interface Statements {
+  /** Times in ms as text: of a statement, of waiting for a lock, between statements. They end with the transaction. */
+  limits: string;
+  /** Affects no row if the shard has a newer epoch. Parameters: entity, shard, epoch. */
+  fence: string;
+  /** The epoch of a shard, as text. Parameters: entity, shard. */
+  epoch: string;
+  /** Parameter: array of payloads. */
+  upsert: string;
+  /** Locks the rows that exist, in the order of the id. Parameter: array of payloads, of rows or ids. */
+  lock: string;
+  /** Parameter: array of payloads of ids. */
+  remove: string;
+  /** Rows that exist, as payloads, with the place of their id (from 1). Parameter: array of payloads of ids. */
+  load: string;
+}
+
+const LIMITS = `SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
+  set_config('idle_in_transaction_session_timeout', $3, true)`;
+
+export function statementsOf(layout: Layout): Statements {
+  const table = quoteTable(layout.table.schema, layout.table.table);
+  const fence = quoteTable(layout.fence.schema, layout.fence.table);
+  const columns = layout.columns.filter((column) => !column.generated);
+  const ids = records(layout.id);
+  const joined = layout.id.map((column) => `t.${quoteName(column.name)} = p.${quoteName(column.name)}`).join(' AND ');
+  return {
+    limits: LIMITS,
+    fence: `INSERT INTO ${fence} AS f (entity, shard, epoch) VALUES ($1, $2::int, $3::bigint)
+  ON CONFLICT (entity, shard) DO UPDATE SET epoch = excluded.epoch WHERE f.epoch <= excluded.epoch`,
+    epoch: `SELECT epoch::text AS epoch FROM ${fence} WHERE entity = $1 AND shard = $2::int`,
+    upsert: upsertOf(table, columns, layout.id),
+    lock: `SELECT count(*) FROM (
+  SELECT FROM ${table} AS t JOIN ${ids} ON ${joined} ORDER BY ${list(layout.id, 't')} FOR UPDATE OF t
+) AS locked`,
+    remove: `DELETE FROM ${table} AS t USING ${ids} WHERE ${joined}`,
+    load: loadOf(table, layout),
+  };
+}
+
+/**
+ * Sorted by id: two transactions that write the same rows in different orders would wait for each other. The types are
+ * spelled out, so that columns without a field are not even looked at (a domain may forbid the NULL they would get).
+ */
+function upsertOf(table: string, columns: readonly Column[], id: readonly Column[]): string {
+  const changed = columns.filter((column) => !id.includes(column) && !column.fixed);
+  const set = changed.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`).join(', ');
+  const overriding = columns.some((column) => column.fixed) ? ' OVERRIDING SYSTEM VALUE' : '';
+  return `INSERT INTO ${table} (${list(columns)})${overriding}
+  SELECT ${list(columns, 'p')} FROM ${records(columns)} ORDER BY ${list(id, 'p')}
+  ON CONFLICT (${list(id)}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`;
+}
+
+/** A sub-select per row makes the JSON: json_build_object takes no more than 50 columns. */
+function loadOf(table: string, layout: Layout): string {
+  const values = layout.columns.map((column) => {
+    const expression = `t.${quoteName(column.name)}`;
+    return `${column.codec.load ? column.codec.load(expression) : expression} AS ${quoteName(column.name)}`;
+  });
+  const keys = layout.id.map((_, index) => `k${index}`);
+  const joined = layout.id.map((column, index) => `t.${quoteName(column.name)} = p.k${index}`).join(' AND ');
+  return `SELECT p.place::int AS place, (SELECT row_to_json(r)::text FROM (SELECT ${values.join(', ')}) AS r) AS payload
+  FROM ROWS FROM (json_to_recordset($1::json) AS (${definitions(layout.id)})) WITH ORDINALITY AS p(${keys.join(', ')}, place)
+  JOIN ${table} AS t ON ${joined}`;
+}
+
+function records(columns: readonly Column[]): string {
+  return `json_to_recordset($1::json) AS p(${definitions(columns)})`;
+}
+
+function definitions(columns: readonly Column[]): string {
+  return columns.map((column) => `${quoteName(column.name)} ${column.codec.readAs ?? column.sqlType}`).join(', ');
+}
+
+function list(columns: readonly Column[], alias?: string): string {
+  return columns.map((column) => (alias ? `${alias}.` : '') + quoteName(column.name)).join(', ');
+}

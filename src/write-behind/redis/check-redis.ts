@@ -1,0 +1,26 @@
+import { CacheOptionsError } from '../../cache.errors.js';
+import type { RemoteServer } from '../../tiers/tier.js';
+import type { WriteBehindLog } from '../write-behind.port.js';
+
+/** Refuses a Redis that may throw pending writes away, and warns of one that forgets them when it restarts. */
+export async function checkRedis(server: RemoteServer, requireDurability: boolean, log: WriteBehindLog): Promise<void> {
+  // INFO, because services that hide CONFIG still answer it.
+  const info = String(await server.send('INFO', ['everything']));
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'unknown';
+  if (policy.startsWith('allkeys-')) {
+    const remedy = 'It may evict writes that are not in Postgres yet. Set maxmemory-policy noeviction.';
+    throw new CacheOptionsError([{ option: 'maxmemory-policy of Redis', value: policy, remedy }]);
+  }
+  if (policy !== 'noeviction') {
+    log.warn('policy', `Redis has maxmemory-policy ${policy}: pending writes are safe, BullMQ recommends noeviction.`);
+  }
+  if (/^aof_enabled:1/m.test(info)) return;
+  if (requireDurability) {
+    const remedy = 'Acknowledged writes would be lost when Redis restarts. Set appendonly yes.';
+    throw new CacheOptionsError([{ option: 'appendonly of Redis', value: 'no', remedy }]);
+  }
+  log.warn(
+    'aof',
+    'Redis has no AOF: a restart of Redis loses acknowledged writes. Set appendonly yes, or requireDurability: true to insist.',
+  );
+}

@@ -1,0 +1,335 @@
+import { randomUUID } from 'node:crypto';
+import { CacheOptionsError, CacheUnavailableError, type OptionProblem } from '../cache.errors.js';
+import type { Milliseconds } from '../engine/duration.js';
+import type { RemoteServer } from '../tiers/tier.js';
+import { BullMqWakeUps } from './bullmq-wake-ups.js';
+import { DatabaseGate } from './database-gate.js';
+import { BufferedEntity } from './entity.js';
+import { FlushFigures } from './flush-figures.js';
+import { Flusher } from './flusher.js';
+import { MemoryBuffer } from './memory-buffer.js';
+import { classify, messageOf } from './prisma/classify.js';
+import type { PrismaClientLike } from './prisma/prisma-client-like.js';
+import { openTable } from './prisma/prisma-table.js';
+import { checkRedis } from './redis/check-redis.js';
+import { RedisBuffer } from './redis/redis-buffer.js';
+import type { Table } from './table.js';
+import { TimerWakeUps, type WakeUps, type Work } from './wake-ups.js';
+import type { ResolvedWriteBehind, WriteBehindOptions } from './write-behind.options.js';
+import type { OpenedWriteBehind, WriteBehindContext } from './write-behind.port.js';
+import type { WriteBuffer } from './write-buffer.js';
+
+/** One entity and all that works for it in this process. */
+interface Part {
+  name: string;
+  shards: number;
+  flushDelay: Milliseconds;
+  buffer: WriteBuffer;
+  entity: BufferedEntity;
+  figures: FlushFigures;
+  table: Table | undefined;
+  flusher: Flusher | undefined;
+}
+
+/** Write-behind in one app: puts the parts together, starts and stops them. */
+export class WriteBehindRuntime implements OpenedWriteBehind, Work {
+  private readonly id = randomUUID();
+  private readonly parts = new Map<string, Part>();
+  private readonly server: RemoteServer | undefined;
+  private readonly wakeUps: WakeUps;
+  private gate: DatabaseGate | undefined;
+  private lastSweep = 0;
+  private readonly timers: (() => void)[] = [];
+  private stopped: Promise<void> | undefined;
+
+  constructor(
+    private readonly client: WriteBehindOptions['client'],
+    private readonly options: ResolvedWriteBehind,
+    private readonly context: WriteBehindContext,
+  ) {
+    const { redis, clock, namespace } = context;
+    if (redis && !redis.server) throw noServer();
+    this.server = redis?.server?.(clock, options.commandTimeout);
+    for (const name of options.entities.keys()) this.parts.set(name, this.makePart(name));
+    this.wakeUps = this.server
+      ? new BullMqWakeUps(this.server, {
+          prefix: `{${namespace}:w}`,
+          concurrency: options.concurrency,
+          sweep: options.sweep,
+          onError: (error) =>
+            context.log.warn('queue', `BullMQ is in trouble (${nameOf(error)}); sweeps go on without it.`),
+        })
+      : new TimerWakeUps(clock);
+  }
+
+  get entities(): readonly string[] {
+    return [...this.parts.keys()];
+  }
+
+  entity(name: string): BufferedEntity {
+    const part = this.parts.get(name);
+    if (part) return part.entity;
+    const remedy = `Known: ${[...this.parts.keys()].join(', ')}. Add it to entities of writeBehind().`;
+    throw new CacheOptionsError([{ option: 'entity', value: name, remedy }], 'There is no such write-behind entity');
+  }
+
+  async start(resolve: (token: never) => unknown): Promise<void> {
+    const client = this.findClient(resolve);
+    this.gate = new DatabaseGate(
+      this.context.clock,
+      () => Promise.race([...this.parts.values()].map(({ table }) => table?.ping())),
+      () => {
+        this.context.log.info('The database answers again: pending writes are flushed.');
+        void this.sweep(true);
+      },
+    );
+    await this.openTables(client, this.gate);
+    await this.openBuffers();
+    const flushes = this.options.processors || !this.server;
+    await this.wakeUps.start(flushes ? this : undefined);
+    if (flushes) this.every(this.options.sweep, () => this.sweepIfNobodyDoes());
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.end();
+    return this.stopped;
+  }
+
+  async flush(name: string, shard: number, force = false): Promise<void> {
+    const part = this.parts.get(name);
+    if (!part?.flusher) return; // a job of a newer version of the app, or one that came before the start
+    try {
+      const dueIn = await part.flusher.flush(shard, force);
+      if (dueIn !== undefined && !this.stopped) this.wakeUps.wake(name, shard, dueIn);
+    } catch (error) {
+      this.context.log.warn('flush', `A flush of ${name} found the buffer in trouble: ${nameOf(error)}.`);
+    }
+  }
+
+  /** Flushes what is overdue. `all`: everything that is dirty. */
+  async sweep(all = false): Promise<void> {
+    this.lastSweep = this.context.clock.now();
+    const { log } = this.context;
+    for (const { name, shards, flushDelay, buffer, flusher, table } of this.parts.values()) {
+      try {
+        if (flusher?.paused !== undefined) await this.unpause(name, flusher, table);
+        const dueIn = await Promise.all(Array.from({ length: shards }, (_, shard) => buffer.dueIn(shard)));
+        const late = dueIn.flatMap((due, shard) => (due !== undefined && (all || due < -flushDelay) ? [shard] : []));
+        await this.inParallel(late, (shard) => this.flush(name, shard, all));
+      } catch (error) {
+        log.warn('sweep', `A sweep of ${name} found the buffer in trouble: ${nameOf(error)}.`);
+      }
+    }
+  }
+
+  private makePart(name: string): Part {
+    const { clock, random, namespace } = this.context;
+    const { buffer: options } = this.options.entities.get(name) as {
+      buffer: ConstructorParameters<typeof RedisBuffer>[3];
+    };
+    const buffer = this.server
+      ? new RedisBuffer(this.server, namespace, name, options, random)
+      : new MemoryBuffer(name, options, clock, random);
+    const { overflow, writeTimeout, replicas } = this.options;
+    const part: Omit<Part, 'entity'> = {
+      name,
+      shards: options.shards,
+      flushDelay: options.flushDelay,
+      buffer,
+      figures: new FlushFigures(name, this.context.log),
+      table: undefined,
+      flusher: undefined,
+    };
+    const entity = new BufferedEntity(
+      buffer,
+      () => (whole.table ?? notStarted(name)) as Table,
+      {
+        clock,
+        wake: (shard, when) => this.wakeUps.wake(name, shard, when === 'now' ? 0 : options.flushDelay),
+        flush: (shard) => this.flush(name, shard, true),
+        figures: () => ({ ...part.figures.read(), paused: this.whyPaused(whole) }),
+      },
+      { name, shards: options.shards, overflow, writeTimeout, replicas },
+    );
+    const whole: Part = Object.assign(part, { entity });
+    return whole;
+  }
+
+  private async openTables(client: PrismaClientLike, gate: DatabaseGate): Promise<void> {
+    const problems: OptionProblem[] = [];
+    const { lease } = this.options;
+    await Promise.all(
+      [...this.parts.values()].map(async (part) => {
+        const { buffer, table: names } = this.options.entities.get(part.name) as NonNullable<
+          ReturnType<ResolvedWriteBehind['entities']['get']>
+        >;
+        const settings = { ...names, scope: this.context.namespace, statementTimeout: Math.floor(lease / 2) };
+        let table: Table;
+        try {
+          part.table = table = await openTable(client, part.name, settings);
+        } catch (error) {
+          if (!(error instanceof CacheOptionsError)) throw error;
+          problems.push(...error.problems);
+          return;
+        }
+        const { batchSize, flushDelay } = buffer;
+        part.flusher = new Flusher(
+          part.buffer,
+          table,
+          gate,
+          { classify, messageOf },
+          part.figures,
+          { entity: part.name, batchSize, flushDelay, lease },
+          this.id,
+          this.context.random,
+        );
+      }),
+    );
+    if (problems.length > 0) throw new CacheOptionsError(problems, 'Write-behind does not fit the database');
+  }
+
+  private async openBuffers(): Promise<void> {
+    const { server, context, options } = this;
+    if (!server) {
+      context.log.warn(
+        'embedded',
+        'Write-behind runs without Redis: what is acknowledged and not in Postgres yet is lost if this process crashes.',
+      );
+      return;
+    }
+    const check = async (): Promise<void> => {
+      await checkRedis(server, options.requireDurability, context.log);
+      await Promise.all([...this.parts.values()].map(({ buffer }) => buffer.start()));
+    };
+    await server.connect();
+    try {
+      await check();
+    } catch (error) {
+      if (!(error instanceof CacheUnavailableError)) throw error;
+      context.log.warn(
+        'start',
+        'Redis is not there yet: writes fail until it comes, and its settings are checked then.',
+      );
+      this.checkLater(check);
+    }
+  }
+
+  private checkLater(check: () => Promise<void>): void {
+    const again = (): void => {
+      const cancel = this.context.clock.after(1_000, () => {
+        check().catch((error: unknown) => {
+          if (error instanceof CacheUnavailableError) again();
+          else this.context.log.alarm('start', error instanceof Error ? error.message : String(error));
+        });
+      });
+      this.timers.push(cancel);
+    };
+    again();
+  }
+
+  private async end(): Promise<void> {
+    const { context, options, server } = this;
+    for (const cancel of this.timers) cancel();
+    for (const { entity } of this.parts.values()) entity.close();
+    if (options.processors || !server) await this.drain(options.drainTimeout);
+    const late = new Promise<void>((resolve) => setTimeout(resolve, options.drainTimeout + 1_000).unref());
+    await Promise.race([this.wakeUps.close(), late]);
+    this.gate?.close();
+    await Promise.all([...this.parts.values()].map(({ buffer }) => buffer.close().catch(() => undefined)));
+    await server?.close().catch(() => undefined);
+    context.log.info('Write-behind has ended.');
+  }
+
+  /** Flushes everything once, within the deadline. */
+  private async drain(deadline: Milliseconds): Promise<void> {
+    const { log } = this.context;
+    const all = [...this.parts.values()].flatMap((part) =>
+      Array.from({ length: part.shards }, (_, shard) => ({ part, shard })),
+    );
+    let over = false;
+    const work = this.inParallel(all, async ({ part: { buffer, flusher }, shard }) => {
+      if (over || !flusher) return;
+      if ((await buffer.dueIn(shard)) === undefined) return;
+      await buffer.hasten(shard);
+      // Until nothing is left, or somebody else has it, or there is trouble.
+      while (!over && (await flusher.flush(shard, true)) === 0);
+    });
+    const timer = new Promise<void>((resolve) => setTimeout(resolve, deadline).unref());
+    await Promise.race([work.catch(() => undefined), timer]);
+    over = true;
+    const left = await Promise.all([...this.parts.values()].map(({ entity }) => entity.stats().catch(() => undefined)));
+    const rows = left.reduce((sum, stats) => sum + (stats?.dirty ?? 0), 0);
+    if (rows === 0) return;
+    if (this.server) log.info(`${rows} pending rows stay in Redis for the next process.`);
+    else
+      log.alarm('lost', `${rows} rows could not be written before the process ended, and are lost: there is no Redis.`);
+  }
+
+  private async unpause(name: string, flusher: Flusher, table: Table | undefined): Promise<void> {
+    const { log } = this.context;
+    try {
+      await table?.refresh();
+      flusher.paused = undefined;
+      log.info(`The table of ${name} fits again: pending writes are flushed.`);
+    } catch {
+      log.alarm(
+        `paused ${name}`,
+        `${name} is not flushed, because its table has changed: ${flusher.paused}. Its writes are kept.`,
+      );
+    }
+  }
+
+  private whyPaused({ flusher }: Part): string | undefined {
+    if (flusher?.paused !== undefined) return `The table has changed: ${flusher.paused}`;
+    return this.gate && !this.gate.open ? 'The database does not answer.' : undefined;
+  }
+
+  private async sweepIfNobodyDoes(): Promise<void> {
+    if (this.context.clock.now() - this.lastSweep > 3 * this.options.sweep) await this.sweep();
+  }
+
+  private every(interval: Milliseconds, work: () => Promise<void>): void {
+    let cancel: () => void = () => undefined;
+    const again = (): void => {
+      cancel = this.context.clock.after(interval, () => void work().finally(again));
+    };
+    again();
+    this.timers.push(() => cancel());
+  }
+
+  private async inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+    const queue = items[Symbol.iterator]();
+    const lanes = Array.from({ length: this.options.concurrency }, async () => {
+      for (const item of queue) await work(item);
+    });
+    await Promise.all(lanes);
+  }
+
+  private findClient(resolve: (token: never) => unknown): PrismaClientLike {
+    const { client } = this;
+    const isToken = typeof client === 'string' || typeof client === 'symbol' || typeof client === 'function';
+    const found = (isToken ? resolve(client as never) : client) as Partial<PrismaClientLike> | undefined;
+    const needed = ['$queryRawUnsafe', '$executeRawUnsafe', '$transaction'] as const;
+    if (found && needed.every((name) => typeof found[name] === 'function')) return found as PrismaClientLike;
+    const remedy = isToken
+      ? 'No provider of this token is a Prisma client: provide it in a module of the app.'
+      : 'Pass a Prisma client, or the injection token of one.';
+    throw new CacheOptionsError([{ option: 'writeBehind.client', value: isToken ? client : '[object]', remedy }]);
+  }
+}
+
+function notStarted(name: string): never {
+  const remedy = 'Use it from onApplicationBootstrap on: it is ready when the modules are initialised.';
+  throw new CacheOptionsError([{ option: 'entity', value: name, remedy }], 'Write-behind has not started yet');
+}
+
+function noServer(): CacheOptionsError {
+  const remedy = 'Use redisTier() of nestjs-strata/redis.';
+  return new CacheOptionsError([{ option: 'redis', value: '[tier]', remedy }], 'Write-behind needs a Redis');
+}
+
+/** What an error is, without what it is about: messages may quote values. */
+function nameOf(error: unknown): string {
+  if (CacheUnavailableError.is(error)) return error.message;
+  return error instanceof Error ? error.name : typeof error;
+}
