@@ -82,7 +82,8 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
   private async close(): Promise<void> {
     this.caches.registry.closed = true;
     await this.writeBehind?.stop();
-    this.explorer.unbindAll();
+    // Methods that write behind stay decorated: without that they would return as if the row had been taken.
+    if (!this.writeBehind) this.explorer.unbindAll();
     await Promise.all(this.caches.built.map(({ cache }) => cache.close(this.caches.shutdownTimeout)));
   }
 

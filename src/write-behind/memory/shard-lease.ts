@@ -11,9 +11,13 @@ export class ShardLease {
   private until = NEVER;
   private epoch = 0;
 
-  /** Answers the epoch, or for how long it is refused. A lease that ended, or was given back, gets a new epoch. */
+  /**
+   * Answers the epoch, or for how long it is refused. A lease that ended, or was given back, gets a new epoch. A limit of 0
+   * renews: only for the owner who claimed last, for whom what was claimed before still is the newest.
+   */
   take(now: Milliseconds, options: ClaimOptions): { epoch: number } | { retryIn: Milliseconds } {
-    const { owner, lease, epochAtLeast = 0, force } = options;
+    const { owner, lease, limit, epochAtLeast = 0, force } = options;
+    if (limit === 0 && this.owner !== owner) return { retryIn: 0 };
     const free = this.until <= now;
     if (!free && this.owner !== owner) return { retryIn: this.until - now };
     if (this.pauseUntil > now && !force) return { retryIn: this.pauseUntil - now };

@@ -49,7 +49,7 @@ function scalarCodec(
     case 'varchar':
       return textCodec(modifier < 0 ? undefined : modifier - HEADER, !loose);
     case 'bpchar':
-      return modifier < 0 ? otherCodec : paddedCodec(modifier - HEADER, !loose);
+      return modifier < 0 ? textCodec(undefined, false) : paddedCodec(modifier - HEADER, !loose);
     case 'uuid':
       return uuidCodec;
     case 'json':
@@ -67,6 +67,9 @@ function scalarCodec(
       return timeCodec(modifier, true);
     case 'bytea':
       return bytesCodec;
+    case 'inet': // cast to text it would get a netmask
+    case 'cidr':
+      return textCodec(undefined, false);
     default:
       return otherCodec;
   }

@@ -199,7 +199,7 @@ export class RedisBuffer implements WriteBuffer {
     for (let from = 0; from < which.length; from += MAX_KEYS) {
       const part = which.slice(from, from + MAX_KEYS);
       const all = [...names.all, ...part.map((key) => names.cached(key))];
-      count += Number(await this.server.run(REPLAY, all, [this.options.shards, ...part]));
+      count += Number(await this.run(REPLAY, all, [this.options.shards, ...part]));
     }
     return count;
   }
@@ -257,7 +257,7 @@ export class RedisBuffer implements WriteBuffer {
     for (const { key, operation, payload, expected = '', urgent } of writes) {
       args.push(key, (operation === 'upsert' ? 'u' : 'd') + payload, expected, this.versions.next(), urgent ? 1 : 0);
     }
-    const answers = ((await this.run(MARK, names, args)) as Buffer[]).map(text);
+    const answers = ((await this.run(MARK, names, args, true)) as Buffer[]).map(text);
     let wake = answers.pop() as Wake;
     return answers.map((answer) => {
       if (answer === '') return { status: 'full' };
@@ -282,10 +282,10 @@ export class RedisBuffer implements WriteBuffer {
     });
   }
 
-  /** In order: a script that the server has forgotten fails instead of being overtaken by the next call. */
-  private async run(script: Script, names: string[], args: (string | number)[]): Promise<unknown> {
+  /** `ordered`: a script that the server has forgotten fails instead of being overtaken by the next call. */
+  private async run(script: Script, names: string[], args: (string | number)[], ordered = false): Promise<unknown> {
     try {
-      return await this.server.run(script, names, args, true);
+      return await this.server.run(script, names, args, ordered);
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
       const before = /SHARDS (\d+)/.exec(cause)?.[1];

@@ -31,13 +31,14 @@ const ALLOW_OOM = '#!lua flags=allow-oom\n';
 /**
  * MARK: takes writes. All of a write takes effect or nothing; it is never refused for a key that is dirty already. The
  * cached row is replaced in the same step, so no reader finds an older one, and no load under way can store one. \`NX\`: a
- * hot key cannot postpone its own flush.
+ * hot key cannot postpone its own flush. Nobody has to wake if somebody was told to come as soon as this write needs it (or
+ * as the pause after trouble allows) and is not overdue.
  * KEYS: 1-6, then cached for each write. ARGV: shards, delay, grace, maxEntries, maxBytes, batchSize, cacheTtl, then for
  * each write key, payload, expected state or '', version of the cached row, urgent (1 or 0).
  * Answers for each write its version, '' (full) or '-' (conflict); then who has to wake: no, later, now.
  */
 export const MARK = script(`${time}${sizes}
-local meta = redis.call('HMGET', KEYS[5], 'shards', 'last', 'bytes', 'armed')
+local meta = redis.call('HMGET', KEYS[5], 'shards', 'last', 'bytes', 'armed', 'pause')
 if meta[1] and meta[1] ~= ARGV[1] then return redis.error_reply('SHARDS ' .. meta[1]) end
 local delay, batchSize, ttl = tonumber(ARGV[2]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local last, bytes = tonumber(meta[2] or 0), tonumber(meta[3] or 0)
@@ -80,9 +81,13 @@ if marked > 0 then
   if hurry or (before < batchSize and dirty >= batchSize) then
     wake = 'now'
     redis.call('HSET', KEYS[5], 'armed', now + tonumber(ARGV[3]))
-  elseif tonumber(meta[4] or 0) < now or tonumber(meta[4]) > now + ${LONGEST_PLAN} then
-    wake = 'later'
-    redis.call('HSET', KEYS[5], 'armed', now + delay + tonumber(ARGV[3]))
+  else
+    local armed, pause, grace = tonumber(meta[4] or 0), tonumber(meta[5] or 0), tonumber(ARGV[3])
+    if pause > now + ${LONGEST_PLAN} then pause = 0 end
+    if armed < now or armed > math.max(now + delay, pause) + grace then
+      wake = 'later'
+      redis.call('HSET', KEYS[5], 'armed', now + delay + grace)
+    end
   end
 end
 answers[#answers + 1] = wake
@@ -150,16 +155,17 @@ return answer`);
 
 /**
  * ACK: the database has these versions. A key that was written again meanwhile stays dirty, and is due after the delay
- * again, so that a hot key is not flushed without pause. A dead letter of the key is out of date now.
+ * again, so that a hot key is not flushed without pause. A dead letter of the key is out of date now, unless it is of a
+ * newer version: who was paused before the ACK may come after that was refused.
  * KEYS: 1-6. ARGV: delay, then for each write key and version.
  */
 export const ACK = script(`${ALLOW_OOM}${time}${sizes}
 local freed = 0
 for i = 2, #ARGV, 2 do
   local key = ARGV[i]
-  local letter = redis.call('HSTRLEN', KEYS[6], key)
-  if letter > 0 then
-    freed = freed + sizeOf(key, letter)
+  local letter = redis.call('HGET', KEYS[6], key)
+  if letter and tonumber(string.match(letter, '^%d+')) <= tonumber(ARGV[i + 1]) then
+    freed = freed + sizeOf(key, #letter)
     redis.call('HDEL', KEYS[6], key)
   end
   local version = redis.call('HGET', KEYS[2], key)
@@ -259,8 +265,9 @@ return 1`);
  * KEYS: 1-6, then cached for each key. ARGV: shards, then keys. Answers how many became dirty.
  */
 export const REPLAY = script(`${time}${sizes}
-local meta = redis.call('HMGET', KEYS[5], 'last', 'bytes')
-local last, bytes, count = tonumber(meta[1] or 0), tonumber(meta[2] or 0), 0
+local meta = redis.call('HMGET', KEYS[5], 'shards', 'last', 'bytes')
+if meta[1] and meta[1] ~= ARGV[1] then return redis.error_reply('SHARDS ' .. meta[1]) end
+local last, bytes, count = tonumber(meta[2] or 0), tonumber(meta[3] or 0), 0
 for i = 1, #ARGV - 1 do
   local key = ARGV[i + 1]
   local letter = redis.call('HGET', KEYS[6], key)
