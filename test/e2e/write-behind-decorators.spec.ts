@@ -103,7 +103,7 @@ describe('decorators that name an entity', () => {
       }
     }
     const { app } = await world();
-    await expect(app({ redis: false, providers: [Ghosts] })).rejects.toThrow(/Ghosts\.save[^]*"Ghost"/);
+    await expect(app({ redis: false, providers: [Ghosts] })).rejects.toThrow(/Ghosts\.save[\s\S]*"Ghost"/);
     await expect(app({ redis: false, writeBehind: false, providers: [Ghosts] })).rejects.toThrow('Pass writeBehind');
   });
 });
