@@ -7,6 +7,9 @@ import { readFilms } from './films.mjs';
 
 export const CUSTOMERS = 200;
 
+/** Pieces of each film in stock: more than any run of the demo sells. */
+export const PIECES = 100_000;
+
 /** What customer `id` signs in with. A shop that is not a demo lets its customers choose. */
 export const credentialsOf = (id) => ({ email: `customer${id}@example.com`, password: `film-fan-${id}` });
 
@@ -74,6 +77,10 @@ export async function loadCatalogue(databaseUrl) {
       { customer_id: 'int', display_name: 'text', favourite_genre: 'text', newsletter: 'boolean' },
       profiles,
     );
+    // What is written behind changes rows that are there: each product has its stock, each customer a cart and a history.
+    await client.query('INSERT INTO stock (product_id, quantity) SELECT id, $1 FROM products', [PIECES]);
+    await client.query('INSERT INTO carts (customer_id) SELECT id FROM customers');
+    await client.query('INSERT INTO customer_orders (customer_id) SELECT id FROM customers');
     await client.query('COMMIT');
     await client.query('ANALYZE'); // else the first queries are planned for empty tables
   } finally {

@@ -1,4 +1,4 @@
-// npm run demo [-- options]: the example shop under load, without and with the cache. See USAGE.
+// npm run demo [-- options]: the example shop under load, without and with the cache; then a crash. See USAGE.
 import { parseArgs } from 'node:util';
 import { applyMigrations } from '../prisma/apply-migrations.mjs';
 import { judge } from './demo/judge.mjs';
@@ -11,8 +11,9 @@ import { startServices } from './services/index.mjs';
 
 const USAGE = `Usage: npm run demo -- [options]
 
-  --seconds <n>      how long the shop is driven with the cache, 2 to 3600 (default 8);
-                     half of that comes on top without the cache
+  --seconds <n>      how long the shop is driven with the cache, 2 to 3600 (default 6);
+                     half of that comes on top without the cache,
+                     and 5 s in which carts, orders and stock only change
   --concurrency <n>  shoppers at the same time, 1 to 200 (default 16)
   --json             print the figures as JSON instead of the table
   --serve            do not drive the shop: keep it up, to be tried with curl
@@ -23,7 +24,7 @@ Exits 0 only if the checks below the table hold, else 1.
 function options() {
   const { values } = parseArgs({
     options: {
-      seconds: { type: 'string', default: '8' },
+      seconds: { type: 'string', default: '6' },
       concurrency: { type: 'string', default: '16' },
       json: { type: 'boolean', default: false },
       serve: { type: 'boolean', default: false },

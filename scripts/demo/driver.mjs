@@ -18,9 +18,14 @@ export class Driver {
   tokens = new Map();
   agent;
 
-  /** @param {number} concurrency */
-  constructor(concurrency) {
-    this.agent = new Agent({ keepAlive: true, maxSockets: concurrency });
+  /**
+   * @param {number} concurrency
+   * @param {(request: ShopRequest, text: string) => void} acknowledged is told of each change that the shop has taken
+   */
+  constructor(concurrency, acknowledged) {
+    this.agent = new Agent({ keepAlive: true, maxSockets: concurrency + 1 }); // one to look at /stats
+    this.concurrency = concurrency;
+    this.acknowledged = acknowledged;
   }
 
   /** @param {string} origin where the shop listens now, such as http://127.0.0.1:3000 */
@@ -38,7 +43,8 @@ export class Driver {
    * @param {ShopRequest} request
    * @returns {Promise<{ status: number, place: string | undefined, text: string }>}
    */
-  send({ method, path, body, customer }) {
+  send(request) {
+    const { method, path, body, customer } = request;
     const headers = {};
     if (customer !== undefined) headers.authorization = `Bearer ${this.tokens.get(customer)}`;
     const payload = body === undefined ? undefined : JSON.stringify(body);
@@ -53,7 +59,9 @@ export class Driver {
         answer.on('error', reject);
         answer.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          resolve({ status: answer.statusCode ?? 0, place: answer.headers['x-cache']?.toString(), text });
+          const status = answer.statusCode ?? 0;
+          if (method !== 'GET' && status < 300) this.acknowledged(request, text);
+          resolve({ status, place: answer.headers['x-cache']?.toString(), text });
         });
       });
       outgoing.setTimeout(DEADLINE, () => outgoing.destroy(new Error(`no answer within ${DEADLINE / 1_000} s`)));
@@ -72,7 +80,7 @@ export class Driver {
   /** All customers get a session. */
   async signIn() {
     await inParallel(
-      this.agent.maxSockets,
+      this.concurrency,
       Array.from({ length: CUSTOMERS }, (_, index) => index + 1),
       async (id) => {
         const { token } = await this.json({ method: 'POST', path: '/sessions', body: credentialsOf(id) });

@@ -10,16 +10,22 @@ const lines = (texts) =>
     .map((text) => `\n    ${text}`)
     .join('');
 
+const rowsOf = ({ rows }) =>
+  Object.entries(rows)
+    .map(([table, count]) => `${count} ${table}`)
+    .join(', ');
+
 /**
  * @param {import('./measure.mjs').Measurement} measurement
  * @returns {{ name: string, ok: boolean, detail: string }[]}
  */
-export function judge({ uncached, warmUp, cached, same, comparison }) {
-  const reports = [uncached.report, warmUp.report, cached.report];
+export function judge({ uncached, warmUp, cached, same, comparison, behind }) {
+  const reports = [uncached.report, warmUp.report, cached.report, behind.report, behind.last];
   const requests = reports.reduce((sum, report) => sum + report.requests, 0);
   const failed = reports.reduce((sum, report) => sum + report.failed, 0);
   const { compared, fromCache, different } = comparison;
   const { hitRatio } = cached.stats.cache;
+  const { proof, killed, deadLetters } = behind;
   const saved = 1 - same.cached.reads / same.uncached.reads;
   return [
     {
@@ -34,5 +40,15 @@ export function judge({ uncached, warmUp, cached, same, comparison }) {
     },
     { name: 'Hit ratio over 90 %', ok: hitRatio > TARGET, detail: percent(hitRatio) },
     { name: 'Over 90 % fewer database reads', ok: saved > TARGET, detail: `${percent(saved)} fewer` },
+    {
+      name: 'Some acknowledged rows were in Redis only when the shop was killed',
+      ok: killed.different.length > 0,
+      detail: `${killed.different.length} of ${killed.compared} differed in Postgres`,
+    },
+    {
+      name: 'Then Postgres got every row as it was acknowledged last',
+      ok: proof.different.length === 0 && deadLetters === 0,
+      detail: `${proof.different.length} of ${proof.compared} differ (${rowsOf(proof)}), ${deadLetters} dead letters${lines(proof.different)}`,
+    },
   ];
 }

@@ -1,9 +1,11 @@
-// The course of the demo: the same shop and the same requests, first without the cache, then with it.
+// The course of the demo: the same shop and the same requests, first without the cache, then with it; then only changes.
 import { loadCatalogue } from '../../prisma/seed.mjs';
 import { compareWithDatabase } from './checks.mjs';
 import { Driver, Report, run } from './driver.mjs';
+import { Ledger } from './ledger.mjs';
 import { startStorefront } from './storefront.mjs';
 import { everyPage, Shopper } from './traffic.mjs';
+import { drained, measureWrites } from './write-behind.mjs';
 
 /**
  * @typedef {object} Stats what the shop says of itself at /stats
@@ -17,10 +19,14 @@ import { everyPage, Shopper } from './traffic.mjs';
  * @property {{ requests: number, uncached: Stats['database'], cached: Stats['database'] }} same what the database was
  *   asked for one and the same sequence of requests
  * @property {import('./checks.mjs').Comparison} comparison
+ * @property {import('./write-behind.mjs').WriteMeasurement} behind
  */
 
 /** The time without the cache, as a share of the time with it. */
 const UNCACHED = 0.5;
+
+/** How long things are only changed, in seconds. */
+const CHANGING = 5;
 
 /**
  * @param {object} options
@@ -33,7 +39,8 @@ const UNCACHED = 0.5;
  */
 export async function measure({ services, seconds, concurrency, progress, onStart }) {
   const { databaseUrl } = services;
-  const driver = new Driver(concurrency);
+  let ledger = new Ledger();
+  const driver = new Driver(concurrency, (request, text) => ledger.acknowledged(request, text));
   const stats = () => driver.json({ method: 'GET', path: '/stats' });
   const shoppers = () => Array.from({ length: concurrency }, (_, index) => new Shopper(index, concurrency));
 
@@ -72,6 +79,7 @@ export async function measure({ services, seconds, concurrency, progress, onStar
   );
 
   await loadCatalogue(databaseUrl); // the same rows again
+  ledger = new Ledger();
   await openShop('on');
   await driver.signIn();
   const pages = everyPage();
@@ -97,11 +105,27 @@ export async function measure({ services, seconds, concurrency, progress, onStar
   );
 
   progress.say('Comparing the answers with the database ...');
+  await drained(driver);
   const touched = [...warmUp.report.touched.values(), ...cached.report.touched.values()];
   const comparison = await compareWithDatabase(driver, databaseUrl, touched);
+
+  const behind = await measureWrites({
+    driver,
+    ledger,
+    databaseUrl,
+    seconds: CHANGING,
+    concurrency,
+    killShop: () => shop.kill(),
+    openShop: () => openShop('on'),
+    progress,
+  });
+  // Once more, now of a process that others wrote before: what it shows of the rows that were changed.
+  const changed = await compareWithDatabase(driver, databaseUrl, behind.report.touched.values());
+  comparison.compared += changed.compared;
+  comparison.different.push(...changed.different);
   await shop?.stop();
   driver.close();
-  return { uncached, warmUp, cached, same, comparison };
+  return { uncached, warmUp, cached, same, comparison, behind };
 }
 
 /** What a process of the shop is told about its services. */

@@ -31,14 +31,17 @@ The shop listens on ${origin}. In another terminal:
   curl -i ${origin}/products/2260               # memory, with the new price
   curl -i '${origin}/search?q=matrix'           # database, with the new price
 
-  # 3. A customer. Sessions, carts, profiles and orders are asked from Redis on every read
+  # 3. A customer. Sessions and profiles are asked from Redis on every read; carts, orders and stock are written behind:
+  #    Redis acknowledges a change, reads see it at once, Postgres gets it with the next batch
   TOKEN=$(curl -s ${origin}/sessions ${json} -d '${JSON.stringify(credentialsOf(7))}' | sed 's/.*"token":"\\([^"]*\\).*/\\1/')
   curl -X PUT ${origin}/cart/lines/2260 -H "authorization: Bearer $TOKEN" ${json} -d '{"quantity":2}'
   curl -i ${origin}/cart -H "authorization: Bearer $TOKEN"
   curl -X POST ${origin}/orders -H "authorization: Bearer $TOKEN"
   curl -i ${origin}/orders -H "authorization: Bearer $TOKEN"
+  curl ${origin}/stock/2260
+  curl -X POST ${origin}/stock/deliveries ${json} -d '{"lines":[{"productId":2260,"quantity":50}]}'
 
-  # 4. Hits, misses, times, database queries
+  # 4. Hits, misses, times, database queries, and how far Postgres is behind
   curl ${origin}/stats
 
 Ctrl-C stops everything.

@@ -63,6 +63,7 @@ export async function build(log) {
  * @property {string} origin such as http://127.0.0.1:3000
  * @property {Promise<void>} ended when the process is gone
  * @property {() => Promise<void>} stop
+ * @property {() => Promise<void>} kill without warning: it has no chance to do anything any more
  */
 
 /**
@@ -105,5 +106,9 @@ export async function startStorefront(env) {
     await ended;
     clearTimeout(force);
   };
-  return { origin, ended, stop };
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { origin, ended, stop, kill };
 }

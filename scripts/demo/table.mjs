@@ -16,7 +16,7 @@ const queries = ({ stats: { database } }) => times(database.p50, database.p99);
 const rate = (report) => (report.requests / report.time) * 1_000;
 
 /** @param {import('./measure.mjs').Measurement} measurement */
-export function table({ uncached, warmUp, cached, same }) {
+export function table({ uncached, warmUp, cached, same, behind }) {
   const { cache } = cached.stats;
   const { memory, redis } = cache.hits;
   const share = (hits) => `${percent(hits / cache.requests)} (${whole(hits)})`;
@@ -32,7 +32,7 @@ export function table({ uncached, warmUp, cached, same }) {
     ],
     ['requests sent', whole(uncached.report.requests), whole(cached.report.requests), ''],
     ['failed requests', whole(uncached.report.failed), whole(cached.report.failed), ''],
-    ['invalidations', '-', whole(cache.invalidations), 'by price changes and orders'],
+    ['invalidations', '-', whole(cache.invalidations), 'by price changes'],
     ['errors inside the cache', '-', whole(cache.errors), ''],
     null,
     ['hit ratio', '-', percent(cache.hitRatio), `of ${whole(cache.requests)} look-ups`],
@@ -56,7 +56,34 @@ export function table({ uncached, warmUp, cached, same }) {
     ['before that, to fill the cache:', '', '', `${whole(warmUp.report.requests)} pages opened once`],
     ['  database reads', '-', whole(warmUp.stats.database.reads), ''],
   ];
-  return draw(rows);
+  return `${draw(rows, [1, 2])}\n\n${draw(writeRows(behind), [1])}`;
+}
+
+/** @param {import('./write-behind.mjs').WriteMeasurement} behind */
+function writeRows({ report, writes, rows, batches, statements, lag, drain, killed, recovery, proof }) {
+  const seconds = report.time / 1_000;
+  const perSecond = (count) => `${whole(count / seconds)} per second`;
+  return [
+    ['only changes, written behind', '', `carts, orders and stock counters, ${seconds.toFixed(1)} s`],
+    null,
+    ['requests', whole(report.requests), perSecond(report.requests)],
+    ['response, p50 / p99', spread(report.responses.all), ''],
+    ['writes acknowledged', whole(writes), perSecond(writes)],
+    ['rows written to Postgres', whole(rows), perSecond(rows)],
+    ['  in batches', whole(batches), `${whole(statements)} statements, ${(rows / batches).toFixed(1)} rows per batch`],
+    ['writes per row written', (writes / rows).toFixed(1), 'changes of one row within the flush delay share a write'],
+    ['highest lag', `${time(lag)} ms`, 'beyond the flush delay of 100 ms'],
+    ['drained after the last answer', `${time(drain)} ms`, ''],
+    null,
+    ['process killed (kill -9)', '', 'right after an answer'],
+    ['  rows in Redis only', whole(killed.different.length), ''],
+    [
+      '  drained by the next process',
+      `${time(recovery)} ms`,
+      'what the dead one was flushing is its own until its lease of 3 s ends',
+    ],
+    ['rows compared with the answers', whole(proof.compared), `${whole(proof.different.length)} differ`],
+  ];
 }
 
 const factor = (now, before) => `${(now / before).toFixed(1)} times`;
@@ -67,14 +94,14 @@ function change(now, before) {
 }
 
 /** Columns as wide as their longest cell; figures to the right; null is a rule. */
-function draw(rows) {
+function draw(rows, figureColumns) {
   const cells = rows.filter((row) => row !== null);
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
   const rule = widths.map((width) => '─'.repeat(width)).join('──');
   const line = (row) =>
     row
       .map((cell, column) =>
-        column === 1 || column === 2 ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+        figureColumns.includes(column) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
       )
       .join('  ')
       .trimEnd();
@@ -82,7 +109,7 @@ function draw(rows) {
 }
 
 /** The same for programs. @param {import('./measure.mjs').Measurement} measurement */
-export function figures({ uncached, warmUp, cached, same, comparison }) {
+export function figures({ uncached, warmUp, cached, same, comparison, behind }) {
   const phase = ({ report, stats }) => ({
     requests: report.requests,
     failed: report.failed,
@@ -105,5 +132,15 @@ export function figures({ uncached, warmUp, cached, same, comparison }) {
     cached: phase(cached),
     same,
     comparison: { compared, fromCache, different: different.length },
+    writeBehind: {
+      ...behind,
+      report: undefined,
+      last: undefined,
+      requests: behind.report.requests,
+      failed: behind.report.failed + behind.last.failed,
+      seconds: behind.report.time / 1_000,
+      killed: { compared: behind.killed.compared, different: behind.killed.different.length },
+      proof: { ...behind.proof, different: behind.proof.different.length },
+    },
   };
 }

@@ -15,7 +15,7 @@ import { oneOf, randomOf, weighted } from './random.mjs';
 
 /** How often each step is taken, in per cent. Three of a hundred requests write. */
 const MIX = {
-  product: 59.98,
+  product: 59.96,
   search: 15,
   genre: 8,
   cart: 5,
@@ -27,7 +27,7 @@ const MIX = {
   removeLine: 0.3,
   buy: 0.3,
   editProfile: 0.4,
-  changePrice: 0.02, // drops all searches and the lists of a genre: rare in a shop, but it does happen here
+  changePrice: 0.04, // drops all searches and the lists of a genre: rare in a shop, but it does happen here
 };
 
 /** Films that people search for: few texts make up most of what is typed into a search field. */

@@ -10,11 +10,13 @@ export class EntityLetters implements DeadLetters<object, unknown> {
     private readonly table: () => Table,
     private readonly settings: { shards: number },
     private readonly wake: (shard: number) => void,
+    /** Errors of the buffer become ours. */
+    private readonly asked: <T>(operation: string, work: () => Promise<T>) => Promise<T>,
   ) {}
 
   async list(): Promise<DeadLetter<object, unknown>[]> {
     const shards = Array.from({ length: this.settings.shards }, (_, shard) => this.buffer.letters(shard));
-    const letters = (await Promise.all(shards)).flat();
+    const letters = (await this.asked('deadLetters.list', () => Promise.all(shards))).flat();
     letters.sort((a, b) => a.at - b.at);
     return letters.map((letter) => this.show(letter));
   }
@@ -22,7 +24,7 @@ export class EntityLetters implements DeadLetters<object, unknown> {
   async replay(ids?: readonly unknown[]): Promise<number> {
     let count = 0;
     for (const [shard, keys] of this.places(ids)) {
-      const replayed = await this.buffer.replay(shard, keys);
+      const replayed = await this.asked('deadLetters.replay', () => this.buffer.replay(shard, keys));
       if (replayed > 0) this.wake(shard);
       count += replayed;
     }
@@ -31,7 +33,9 @@ export class EntityLetters implements DeadLetters<object, unknown> {
 
   async discard(ids: readonly unknown[]): Promise<number> {
     let count = 0;
-    for (const [shard, keys] of this.places(ids)) count += await this.buffer.discard(shard, keys ?? []);
+    for (const [shard, keys] of this.places(ids)) {
+      count += await this.asked('deadLetters.discard', () => this.buffer.discard(shard, keys ?? []));
+    }
     return count;
   }
 

@@ -1,5 +1,5 @@
 import { CacheUnavailableError } from '../cache.errors.js';
-import type { Clock } from '../engine/clock.js';
+import { type Clock, elapsed } from '../engine/clock.js';
 import { type Milliseconds, parseDuration } from '../engine/duration.js';
 import { Batch } from '../tiers/redis/batch.js';
 import { Backlog } from './backlog.js';
@@ -26,6 +26,8 @@ import type { KeyReading, KeyState, Marked, Write, WriteBuffer, WriteVersion } f
 
 /** Most ids in one query. */
 const MAX_LOAD = 500;
+/** How often a writer that flushes itself looks for room, when it finds that others flush or nobody can. */
+const ROOM_PAUSE: Milliseconds = 20;
 /** How often a patch is tried before it gives up. */
 const PATCHES = 20;
 
@@ -64,7 +66,8 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
     private readonly settings: EntitySettings,
   ) {
     this.settling = new Settling(buffer, host.clock);
-    this.deadLetters = new EntityLetters(buffer, table, settings, (shard) => host.wake(shard, 'now'));
+    const wake = (shard: number): void => host.wake(shard, 'now');
+    this.deadLetters = new EntityLetters(buffer, table, settings, wake, (name, work) => this.asked(name, work));
     this.loads = new Batch(
       (ids) => this.table().load(ids.map(({ payload }) => payload)),
       MAX_LOAD,
@@ -80,9 +83,9 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
 
   async getMany(ids: readonly unknown[]): Promise<(object | null)[]> {
     const table = this.table();
-    return Promise.all(ids.map((id) => this.read(table.encodeId(id)))).then((payloads) =>
-      payloads.map((payload) => (payload === null ? null : table.decode(payload))),
-    );
+    const encoded = ids.map((id) => table.encodeId(id)); // all of them before the first is read: any may be none
+    const payloads = await Promise.all(encoded.map((id) => this.read(id)));
+    return payloads.map((payload) => (payload === null ? null : table.decode(payload)));
   }
 
   /** The pending write of an id, for methods that read the database themselves. `undefined`: nothing is pending. */
@@ -230,33 +233,50 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
   private async mark(shard: number, write: Write, patience: Milliseconds): Promise<Marked> {
     const { name, overflow } = this.settings;
     const late = (): Error => new WriteBehindOverflowError(name, patience);
-    const backlog = this.backlogs.get(shard);
-    if (backlog?.has(write.key)) return backlog.add(write, patience, late);
-    let answer = await this.tryMark(shard, write);
-    if (answer.status !== 'full' || overflow === 'reject') return answer;
-    if (overflow === 'sync') {
-      const end = this.host.clock.now() + patience;
-      while (answer.status === 'full' && this.host.clock.now() < end) {
-        await this.buffer.hasten(shard);
-        await this.host.flush(shard);
-        answer = await this.tryMark(shard, write);
-      }
-      if (answer.status === 'full') throw late();
-      return answer;
-    }
-    const waiting = this.backlogs.get(shard) ?? new Backlog(this.buffer, shard, this.host.clock);
-    this.backlogs.set(shard, waiting);
+    const before = this.backlogs.get(shard);
+    if (before && (await this.mustWait(before, shard, write.key))) return before.add(write, patience, late);
+    const [answer] = await this.tryMark(shard, [write]);
+    if (answer?.status !== 'full' || overflow === 'reject') return answer as Marked;
+    if (overflow === 'sync') return this.makeRoom(shard, write, patience, late);
+    if (this.closed) throw this.isClosed();
+    const backlog = this.backlogs.get(shard) ?? this.openBacklog(shard);
     this.host.wake(shard, 'now');
-    return waiting.add(write, patience, late);
+    return backlog.add(write, patience, late);
   }
 
-  private async tryMark(shard: number, write: Write): Promise<Marked> {
+  /** Whether others wait for room, so that this write has to wait behind them. A pending row needs no room. */
+  private async mustWait(backlog: Backlog, shard: number, key: string): Promise<boolean> {
+    if (backlog.size === 0 || backlog.has(key)) return backlog.size > 0;
+    const dirty = await this.asked('write', () => this.buffer.dirty(shard, [key]));
+    return dirty.size === 0 || backlog.has(key);
+  }
+
+  private openBacklog(shard: number): Backlog {
+    const backlog = new Backlog({ write: (_, writes) => this.tryMark(shard, writes) }, shard, this.host.clock);
+    this.backlogs.set(shard, backlog);
+    return backlog;
+  }
+
+  private async makeRoom(shard: number, write: Write, patience: Milliseconds, late: () => Error): Promise<Marked> {
+    const { clock } = this.host;
+    const end = elapsed(clock) + patience;
+    for (;;) {
+      await this.asked('write', () => this.buffer.hasten(shard));
+      await this.host.flush(shard);
+      const [answer] = await this.tryMark(shard, [write]);
+      if (answer?.status !== 'full') return answer as Marked;
+      if (elapsed(clock) >= end) throw late();
+      await new Promise<void>((resolve) => clock.after(ROOM_PAUSE, resolve));
+      if (this.closed) throw this.isClosed();
+    }
+  }
+
+  private async tryMark(shard: number, writes: readonly Write[]): Promise<Marked[]> {
     try {
-      const [marked] = await this.buffer.write(shard, [write]);
-      return marked as Marked;
+      return await this.buffer.write(shard, writes);
     } catch (error) {
-      // A Redis whose memory is full refuses the write as a whole: there is no room, and it may come.
-      if (isOutOfMemory(error)) return { status: 'full' };
+      // A Redis whose memory is full refuses the writes as a whole: there is no room, and it may come.
+      if (isOutOfMemory(error)) return writes.map(() => ({ status: 'full' }));
       throw this.unavailable('write', error);
     }
   }

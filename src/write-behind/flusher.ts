@@ -98,8 +98,9 @@ export class Flusher {
     let pause: Milliseconds = 0;
     try {
       let claimed = await this.buffer.claim(shard, claim);
-      // Whoever has it flushes it; if he died, the sweep comes when his lease is over.
-      if (claimed.status === 'refused') return undefined;
+      // Whoever has it flushes it; if he died, the sweep comes when his lease is over. But if it rests after trouble, this may
+      // be the wake-up that the one for the end of its rest was merged with.
+      if (claimed.status === 'refused') return this.troubles.has(shard) ? claimed.retryIn : undefined;
       while (claimed.status === 'claimed' && claimed.writes.length > 0) {
         await this.write({ shard, owner, epoch: claimed.epoch }, claimed.writes);
         this.troubles.delete(shard);

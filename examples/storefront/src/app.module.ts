@@ -8,6 +8,7 @@ import { ProfilesModule } from './profiles/profiles.module.js';
 import { SearchModule } from './search/search.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SETTINGS, type Settings } from './settings.js';
+import { StockModule } from './stock/stock.module.js';
 import { storefrontCache } from './storefront.cache.js';
 
 @Module({})
@@ -19,12 +20,14 @@ export class AppModule {
       providers: [{ provide: SETTINGS, useValue: settings }],
       exports: [SETTINGS],
       imports: [
-        // Switching the cache off is leaving its module out: every decorated method then simply runs.
+        // Switching the cache off is leaving its module out: every decorated method then simply runs, and DatabaseModule
+        // gives rows that are written straight.
         ...(settings.cache ? [storefrontCache(settings)] : []),
         DatabaseModule,
         ProductsModule,
         SearchModule,
         SessionsModule,
+        StockModule,
         CartsModule,
         ProfilesModule,
         OrdersModule,

@@ -1,7 +1,7 @@
 /** What the environment says. Read once, checked here, so that a mistake shows at the start and not at the first request. */
 export interface Settings {
   databaseUrl: string;
-  /** Without it the cache is in memory only. */
+  /** Without it the cache is in memory only, and every write goes straight to Postgres. */
   redisUrl: string | undefined;
   /** Prefix of everything this app keeps in Redis. */
   namespace: string;

@@ -1,6 +1,8 @@
 import type { DynamicModule } from '@nestjs/common';
 import { CacheModule } from 'nestjs-strata';
 import { redisTier } from 'nestjs-strata/redis';
+import { writeBehind } from 'nestjs-strata/write-behind';
+import { PrismaService } from './database/prisma.service.js';
 import { Prisma } from './generated/prisma/client.js';
 import type { Settings } from './settings.js';
 
@@ -11,7 +13,7 @@ import type { Settings } from './settings.js';
 export function storefrontCache(settings: Settings): DynamicModule {
   return CacheModule.forRoot({
     namespace: settings.namespace,
-    ...(settings.redisUrl === undefined ? {} : { redis: redisTier({ url: settings.redisUrl }) }),
+    ...(settings.redisUrl === undefined ? {} : durable(settings.redisUrl)),
     // Only the hot part of the catalogue fits: the tail is answered by Redis, which holds all of it.
     memory: { maxEntries: settings.memoryEntries },
     // Prices come out of both tiers as what Prisma gave, not as text.
@@ -20,9 +22,27 @@ export function storefrontCache(settings: Settings): DynamicModule {
       product: { ttl: '5m' },
       search: { ttl: '10m' },
       session: { ttl: '30m', consistency: 'strong' },
-      cart: { ttl: '1h', consistency: 'strong' },
       profile: { ttl: '15m', consistency: 'strong' },
       order: { ttl: '1h', consistency: 'strong' },
     },
   });
+}
+
+/** Writes are acknowledged by Redis only where there is one: this shop does not put them into the memory of a process. */
+function durable(url: string) {
+  return {
+    redis: redisTier({ url }),
+    writeBehind: writeBehind({
+      client: PrismaService,
+      // Rows are kept in Redis for reads, too: carts and orders for an hour after their last change.
+      entities: {
+        Stock: {},
+        Cart: { cacheTtl: '1h' },
+        Order: { cacheTtl: '1h' },
+        CustomerOrders: { cacheTtl: '1h' },
+      },
+      // What a process that died was about to flush, another one takes over after so much time.
+      lease: '3s',
+    }),
+  };
 }

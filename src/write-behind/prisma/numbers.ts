@@ -54,24 +54,26 @@ export const realCodec: ValueCodec = {
     if (!Number.isFinite(rounded) || (rounded === 0 && value !== 0)) {
       return new Flaw(`must be a number that 32 bits can hold, is ${value}`);
     }
-    return shortestReal(rounded);
+    return `${rounded}`; // all digits of its 64-bit form: read as 32 bits they give the same number
   },
-  decode: Number,
+  decode: shortestReal,
   keyText: asItIs,
 };
 
-/** The fewest digits that give the same 32-bit number, as PostgreSQL writes it: its 64-bit form has digits of its own. */
-function shortestReal(rounded: number): string {
+/** With the fewest digits that mean the same 32-bit number, as the database shows it and Prisma reads it: 0.1 is 0.1. */
+function shortestReal(json: number | string): number {
+  const value = Math.fround(Number(json));
   for (let digits = 1; digits < 9; digits++) {
-    const short = Number(rounded.toPrecision(digits));
-    if (Math.fround(short) === rounded) return `${short}`;
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
   }
-  return `${Number(rounded.toPrecision(9))}`;
+  return Number.isFinite(value) ? Number(value.toPrecision(9)) : value;
 }
 
 /** Limits of `numeric` without precision. */
 const MAX_INTEGER_DIGITS = 131_072;
 const MAX_SCALE = 16_383;
+const NOT_FINITE = /^(?:NaN|-?Infinity)$/;
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/;
 
 /**
@@ -109,7 +111,9 @@ function textOf(value: unknown): string | undefined {
 function numericText(given: string, limits: { precision: number; scale: number } | undefined): string | Flaw {
   const match = NUMBER.exec(given);
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = match ?? [];
-  if (!match || (whole === '' && fraction === '')) return new Flaw(`must be a finite number, is ${shorten(given)}`);
+  if (!match || (whole === '' && fraction === '')) {
+    return new Flaw(`must be a finite number, is ${NOT_FINITE.test(given) ? given : 'some other text'}`);
+  }
   const decimals = fraction.length - Number(exponent); // digits after the point; below 0: zeros before it
   const scale = limits?.scale ?? Math.max(0, decimals);
   if (whole.length + Number(exponent) > MAX_INTEGER_DIGITS || scale > MAX_SCALE) {

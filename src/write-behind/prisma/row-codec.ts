@@ -90,13 +90,16 @@ export class RowCodec {
     for (const field of Object.keys(values)) {
       if (fields.has(field) || values[field] === undefined) continue;
       problems ??= [];
-      problems.push({
-        option: field,
-        remedy: `is no field of ${this.#entity}: pass only the row itself, no relations`,
-      });
+      problems.push({ option: field, remedy: this.#unknown(fields) });
     }
     if (problems) throw this.#error(problems);
     return { key: this.#key(parts), payload: `{${payload}}` };
+  }
+
+  #unknown(fields: ReadonlySet<string>): string {
+    return fields === this.#idFields
+      ? `is no field of the id: pass only ${[...fields].join(', ')}`
+      : `is no field of ${this.#entity}: pass only the row itself, no relations`;
   }
 
   /** Parts are separated by colons, which `encodePart` escapes. */
@@ -137,8 +140,7 @@ export class RowCodec {
 
 function jsonOf(column: Column, value: unknown): string | Flaw {
   if (value === null) return column.nullable ? 'null' : new Flaw('must not be null');
-  if (value === undefined)
-    return new Flaw(`is missing: pass the whole row${column.nullable ? ' (null for no value)' : ''}`);
+  if (value === undefined) return new Flaw(column.nullable ? 'is missing: pass null for no value' : 'is missing');
   return column.codec.encode(value);
 }
 

@@ -56,7 +56,10 @@ function upsertOf(table: string, columns: readonly Column[], id: readonly Column
   ON CONFLICT (${list(id)}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`;
 }
 
-/** A sub-select per row makes the JSON: json_build_object takes no more than 50 columns. */
+/**
+ * A sub-select per row makes the JSON: json_build_object takes no more than 50 columns. `r.*` and not `r`, which could be
+ * a column.
+ */
 function loadOf(table: string, layout: Layout): string {
   const values = layout.columns.map((column) => {
     const expression = `t.${quoteName(column.name)}`;
@@ -64,7 +67,7 @@ function loadOf(table: string, layout: Layout): string {
   });
   const keys = layout.id.map((_, index) => `k${index}`);
   const joined = layout.id.map((column, index) => `t.${quoteName(column.name)} = p.k${index}`).join(' AND ');
-  return `SELECT p.place::int AS place, (SELECT row_to_json(r)::text FROM (SELECT ${values.join(', ')}) AS r) AS payload
+  return `SELECT p.place::int AS place, (SELECT row_to_json(r.*)::text FROM (SELECT ${values.join(', ')}) AS r) AS payload
   FROM ROWS FROM (json_to_recordset($1::json) AS (${definitions(layout.id)})) WITH ORDINALITY AS p(${keys.join(', ')}, place)
   JOIN ${table} AS t ON ${joined}`;
 }

@@ -1,14 +1,19 @@
-import { Injectable, NotFoundException, UnprocessableEntityException } from '@nestjs/common';
-import { Cacheable, CachePut } from 'nestjs-strata';
-import { PrismaService } from '../database/prisma.service.js';
+import { ConflictException, Injectable, NotFoundException, UnprocessableEntityException } from '@nestjs/common';
+import { InjectRows, type Rows } from '../database/rows.js';
 import { Prisma, type Product } from '../generated/prisma/client.js';
 import { ProductsService } from '../products/products.service.js';
 import { MOST_LINES } from './cart.dto.js';
 
-/** What is cached: which products, how many. Prices are not part of it, so a price change leaves carts alone. */
+export interface CartLine {
+  productId: number;
+  quantity: number;
+}
+
+/** One row: which products, how many. Prices are not part of it, so a price change leaves carts alone. */
 export interface Cart {
   customerId: number;
-  lines: { productId: number; quantity: number }[];
+  lines: CartLine[];
+  updatedAt: Date;
 }
 
 /** What a customer sees. */
@@ -18,14 +23,10 @@ export interface PricedCart {
   total: Prisma.Decimal;
 }
 
-export const cartKey = (customerId: number) => ['cart', customerId];
-
-const LINES = { select: { productId: true, quantity: true }, orderBy: { productId: 'asc' } } as const;
-
 @Injectable()
 export class CartsService {
   constructor(
-    private readonly prisma: PrismaService,
+    @InjectRows('Cart') private readonly carts: Rows<Cart, number>,
     private readonly products: ProductsService,
   ) {}
 
@@ -39,44 +40,55 @@ export class CartsService {
     return { customerId, lines: priced, total: Prisma.Decimal.sum(0, ...priced.map((line) => line.amount)) };
   }
 
-  @Cacheable<CartsService['find']>({ key: cartKey, policy: 'cart' })
+  /** Sees every acknowledged change, also those that Postgres has not got yet. */
   async find(customerId: number): Promise<Cart> {
-    return { customerId, lines: await this.prisma.cartLine.findMany({ where: { customerId }, ...LINES }) };
+    const cart = await this.carts.get(customerId);
+    if (cart === null) throw new NotFoundException(`Customer ${customerId} has no cart`);
+    return cart;
   }
 
   /** Puts a product into the cart or changes how many of it. */
   async setLine(customerId: number, productId: number, quantity: number): Promise<Cart> {
     if ((await this.products.find(productId)) === null) throw new NotFoundException(`There is no product ${productId}`);
-    const { lines } = await this.find(customerId);
-    if (lines.length >= MOST_LINES && lines.every((line) => line.productId !== productId)) {
-      throw new UnprocessableEntityException(`A cart holds ${MOST_LINES} different products: order or remove some`);
-    }
-    return this.saveLine(customerId, productId, quantity);
-  }
-
-  @CachePut<CartsService['saveLine']>({ key: cartKey, policy: 'cart', write: 'through' })
-  saveLine(customerId: number, productId: number, quantity: number): Promise<Cart> {
-    return this.change(customerId, (tx) =>
-      tx.cartLine.upsert({
-        where: { customerId_productId: { customerId, productId } },
-        create: { customerId, productId, quantity },
-        update: { quantity },
-      }),
-    );
-  }
-
-  @CachePut<CartsService['removeLine']>({ key: cartKey, policy: 'cart', write: 'through' })
-  removeLine(customerId: number, productId: number): Promise<Cart> {
-    return this.change(customerId, (tx) => tx.cartLine.deleteMany({ where: { customerId, productId } }));
-  }
-
-  /** Changes of one cart run one after the other: the upsert locks its row until the transaction ends. */
-  private change(customerId: number, write: (tx: Prisma.TransactionClient) => Promise<unknown>): Promise<Cart> {
-    return this.prisma.$transaction(async (tx) => {
-      const updatedAt = new Date();
-      await tx.cart.upsert({ where: { customerId }, create: { customerId, updatedAt }, update: { updatedAt } });
-      await write(tx);
-      return { customerId, lines: await tx.cartLine.findMany({ where: { customerId }, ...LINES }) };
+    return this.change(customerId, (lines) => {
+      const others = without(lines, productId);
+      if (others.length >= MOST_LINES) {
+        throw new UnprocessableEntityException(`A cart holds ${MOST_LINES} different products: order or remove some`);
+      }
+      return [...others, { productId, quantity }];
     });
   }
+
+  removeLine(customerId: number, productId: number): Promise<Cart> {
+    return this.change(customerId, (lines) => without(lines, productId));
+  }
+
+  /** Empties the cart for an order. Of two orders at the same time one gets the lines, the other one finds none. */
+  async takeLines(customerId: number): Promise<CartLine[]> {
+    let taken: CartLine[] = [];
+    await this.change(customerId, (lines) => {
+      if (lines.length === 0) throw new ConflictException('The cart is empty: put something in first');
+      taken = lines; // of the last run: the one that is written
+      return [];
+    });
+    return taken;
+  }
+
+  /** The order came to nothing. What was put into the cart meanwhile stays as it is. */
+  async putBack(customerId: number, taken: readonly CartLine[]): Promise<void> {
+    await this.change(customerId, (lines) => [
+      ...lines,
+      ...taken.filter(({ productId }) => lines.every((line) => line.productId !== productId)),
+    ]);
+  }
+
+  private change(customerId: number, change: (lines: CartLine[]) => CartLine[]): Promise<Cart> {
+    return this.carts.patch(customerId, (cart) => ({
+      ...cart,
+      lines: change(cart.lines).toSorted((a, b) => a.productId - b.productId),
+      updatedAt: new Date(), // a row is written as it is: nothing fills in @updatedAt
+    }));
+  }
 }
+
+const without = (lines: readonly CartLine[], productId: number) => lines.filter((line) => line.productId !== productId);

@@ -23,8 +23,8 @@ export class QueryLog {
   private readonly buckets = new Uint32Array(BUCKETS);
 
   record(sql: string, duration: number): void {
-    // BEGIN, COMMIT and ROLLBACK are left out: they ask for no data.
-    if (/^select/i.test(sql)) this.reads++;
+    // BEGIN, COMMIT, ROLLBACK and settings are left out: they ask for no data.
+    if (/^select(?! set_config)/i.test(sql)) this.reads++;
     else if (/^(insert|update|delete)/i.test(sql)) this.writes++;
     else return;
     const bucket = Math.ceil(Math.log(Math.max(duration, SHORTEST) / SHORTEST) / Math.log(GROWTH));

@@ -1,13 +1,15 @@
-import { Controller, Get, Optional, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, Inject, Optional, ServiceUnavailableException } from '@nestjs/common';
 import { CacheService } from 'nestjs-strata';
 import { PrismaService } from '../database/prisma.service.js';
 import { QueryLog } from '../database/query-log.js';
+import { reportOf, WRITTEN_BEHIND } from './written-behind.js';
 
 @Controller()
 export class OperationsController {
   constructor(
     private readonly prisma: PrismaService,
     private readonly queries: QueryLog,
+    @Inject(WRITTEN_BEHIND) private readonly tables: Parameters<typeof reportOf>[0],
     @Optional() private readonly cache?: CacheService,
   ) {}
 
@@ -23,7 +25,11 @@ export class OperationsController {
   }
 
   @Get('stats')
-  stats() {
-    return { database: this.queries.report(), cache: this.cache?.stats() ?? null };
+  async stats() {
+    return {
+      database: this.queries.report(),
+      cache: this.cache?.stats() ?? null,
+      writeBehind: await reportOf(this.tables),
+    };
   }
 }

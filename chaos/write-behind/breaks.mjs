@@ -1,0 +1,118 @@
+// `--break <rule>`: mistakes made on purpose, in all processes of a run. Each must be found by the checker, or the checker
+// is none. They reach into the build, and say so when it has changed under them.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** @typedef {{ edit(script: string, from: string, to: string): void, flusher: any, runtime: any }} Inside */
+
+/** @type {Record<string, { what: string, rules: number[], make(inside: Inside): void | { statement(query: string): boolean } }>} */
+export const BREAKS = {
+  'ack-early': {
+    what: 'acknowledge before COMMIT',
+    rules: [1, 6],
+    make({ flusher }) {
+      const { attempt } = flusher;
+      flusher.attempt = async function (run, writes) {
+        await this.buffer.ack(run.shard, writes);
+        return attempt.call(this, run, writes);
+      };
+    },
+  },
+  'claim-removes': {
+    what: 'take entries off the queue before they are written',
+    rules: [1, 2, 6],
+    make: ({ edit }) =>
+      edit(
+        'CLAIM',
+        '= key, version, payload\n',
+        "= key, version, payload\n    redis.call('ZREM', KEYS[1], key) redis.call('HDEL', KEYS[2], key) redis.call('HDEL', KEYS[3], key)\n",
+      ),
+  },
+  'no-fence': {
+    what: 'skip the fence',
+    rules: [5],
+    make: () => ({ statement: (query) => query.includes('strata_fence') && query.startsWith('INSERT') }),
+  },
+  'same-epoch': {
+    what: 'claim without a new epoch',
+    rules: [5],
+    make: ({ edit }) => edit('CLAIM', 'epoch = epoch + 1', 'epoch = math.max(epoch, 1)'),
+  },
+  'blind-ack': {
+    what: 'acknowledge without comparing versions',
+    rules: [1, 2, 6],
+    make: ({ edit }) => edit('ACK', 'if version == ARGV[i + 1] then', 'if version then'),
+  },
+  'blind-patch': {
+    what: 'patch without comparing states',
+    rules: [7, 10],
+    make: ({ edit }) => edit('MARK', "expected ~= '' and state ~= expected", 'false'),
+  },
+  'leak-payload': {
+    what: 'ACK leaves the payload behind',
+    rules: [3],
+    make: ({ edit }) => edit('ACK', 'for place = 2, 4', 'for place = 2, 2'),
+  },
+  'version-back': {
+    what: 'versions from a coarse clock',
+    rules: [4],
+    make: ({ edit }) => edit('MARK', 'last = math.max(last + 1, micros)', 'last = micros - micros % 500000'),
+  },
+  'stale-read': {
+    what: 'read Postgres while a row is dirty',
+    rules: [7],
+    make({ edit }) {
+      edit('MARK', 'if ttl > 0 then', 'if false then');
+      edit('READ', '  if version then', '  if version and tonumber(version) % 2 == 0 then');
+    },
+  },
+  'no-sweep': {
+    what: 'never sweep',
+    rules: [8],
+    make({ runtime }) {
+      runtime.sweep = async () => {};
+    },
+  },
+  'drop-poison': {
+    what: 'drop what the database refuses',
+    rules: [1],
+    make: ({ edit }) => edit('FAIL', "redis.call('HSET', KEYS[6], key, letter)", ''),
+  },
+  'letter-lost': {
+    what: 'ACK of an old version deletes a newer dead letter',
+    rules: [1],
+    make: ({ edit }) => edit('ACK', LETTER_CHECK, 'if letter > 0 then'),
+  },
+  'outage-counts': {
+    what: 'charge attempts for an outage',
+    rules: [1],
+    make({ flusher }) {
+      const { attempt } = flusher;
+      flusher.attempt = function (run, writes) {
+        return attempt.call(this, run, writes).catch((error) => {
+          throw error.code ? Object.assign(new Error('broken'), { code: '22000' }) : error;
+        });
+      };
+    },
+  },
+};
+
+/** How ACK finds a dead letter that is not newer than what was written. */
+const LETTER_CHECK = 'TODO';
+
+/** @param {string | undefined} name @param {string} dist */
+export async function applyBreak(name, dist) {
+  if (name === undefined) return {};
+  const built = (path) => import(pathToFileURL(join(dist, 'write-behind', path)).href);
+  const scripts = await built('redis/scripts.js');
+  const { Flusher } = await built('flusher.js');
+  const { WriteBehindRuntime } = await built('write-behind.runtime.js');
+  const edit = (script, from, to) => {
+    const target = scripts[script];
+    if (!target.source.includes(from)) throw new Error(`--break ${name}: ${script} has no "${from}" any more`);
+    target.source = target.source.replace(from, to);
+    target.sha = createHash('sha1').update(target.source).digest('hex');
+  };
+  return BREAKS[name].make({ edit, flusher: Flusher.prototype, runtime: WriteBehindRuntime.prototype }) ?? {};
+}

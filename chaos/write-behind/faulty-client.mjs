@@ -1,0 +1,107 @@
+import { sleep } from '../lib/time.mjs';
+
+/**
+ * A place in a transaction of the flusher. begin: nothing was sent; opened: BEGIN was sent; written: all but COMMIT was
+ * sent; committed: COMMIT was answered, and the flusher does not know yet.
+ * @typedef {'begin' | 'opened' | 'written' | 'committed'} Place
+ */
+
+/**
+ * @typedef {object} Arm
+ * @property {number} id
+ * @property {Place} at
+ * @property {'kill' | 'stop' | 'block' | 'deadlock'} act stop: SIGSTOP; block: the event loop, for `ms`
+ * @property {string} [key] only a transaction that writes this key, else the next one
+ * @property {number} [ms]
+ */
+
+/** A Prisma client that strikes where it was told to. */
+export class FaultyClient {
+  /** @type {Arm[]} */
+  #arms = [];
+
+  /**
+   * @param {any} client
+   * @param {(event: object) => Promise<void>} tell
+   * @param {{ statement?(query: string): boolean }} broken statements that are answered and not sent
+   */
+  constructor(client, tell, broken) {
+    this.client = client;
+    this.tell = tell;
+    this.broken = broken;
+    this._runtimeDataModel = client._runtimeDataModel; // where the names of models come from
+  }
+
+  /** @param {Arm} arm */
+  arm(arm) {
+    this.#arms.push(arm);
+  }
+
+  /** @param {number} id @returns {boolean} whether it had not struck yet */
+  disarm(id) {
+    const before = this.#arms.length;
+    this.#arms = this.#arms.filter((arm) => arm.id !== id);
+    return this.#arms.length < before;
+  }
+
+  $queryRawUnsafe(query, ...values) {
+    return this.client.$queryRawUnsafe(query, ...values);
+  }
+
+  $executeRawUnsafe(query, ...values) {
+    return this.client.$executeRawUnsafe(query, ...values);
+  }
+
+  async $transaction(work, options) {
+    const arm = this.#arms.length > 0 ? await this.#match(work) : undefined;
+    await this.#strike(arm, 'begin');
+    const answer = await this.client.$transaction(async (tx) => {
+      await this.#strike(arm, 'opened', tx);
+      const written = await work(this.#through(tx));
+      await this.#strike(arm, 'written', tx);
+      return written;
+    }, options);
+    await this.#strike(arm, 'committed');
+    return answer;
+  }
+
+  /** What a transaction is going to write is found by letting it talk to nobody first. */
+  async #match(work) {
+    let payloads = '';
+    const nobody = {
+      $queryRawUnsafe: async () => [],
+      $executeRawUnsafe: async (_query, ...values) => {
+        if (values.length === 1) payloads += values[0];
+        return 1;
+      },
+    };
+    await work(nobody);
+    return this.#arms.find(({ key }) => key === undefined || payloads.includes(`"id":"${key}"`));
+  }
+
+  #through(tx) {
+    const { broken } = this;
+    if (!broken.statement) return tx;
+    return {
+      $queryRawUnsafe: (query, ...values) => tx.$queryRawUnsafe(query, ...values),
+      $executeRawUnsafe: async (query, ...values) =>
+        broken.statement(query) ? 1 : tx.$executeRawUnsafe(query, ...values),
+    };
+  }
+
+  /** @param {Arm | undefined} arm @param {Place} place */
+  async #strike(arm, place, tx) {
+    if (arm?.at !== place || !this.disarm(arm.id)) return;
+    await this.tell({ type: 'struck', arm: arm.id });
+    await strike(arm, tx);
+  }
+}
+
+/** @param {Pick<Arm, 'act' | 'ms'>} arm */
+export async function strike({ act, ms }, tx) {
+  if (act === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (act === 'stop') process.kill(process.pid, 'SIGSTOP');
+  if (act === 'block') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  if (act === 'deadlock') await tx.$executeRawUnsafe("DO $$ BEGIN RAISE 'chaos' USING ERRCODE = '40P01'; END $$");
+  await sleep(0); // the signal has been taken
+}

@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { FencedError, type Table } from '../../src/write-behind/table.js';
+import { createWorld, deletes, upserts, type World } from './prisma-world.js';
+
+let world: World;
+let table: Table;
+
+beforeAll(async () => {
+  world = await createWorld('CREATE TABLE item (id integer PRIMARY KEY, note text)');
+});
+
+afterAll(() => world.close());
+
+beforeEach(() => world.sql('TRUNCATE item, strata_fence'));
+
+const row = (note: string, id = 1) => ({ id, note });
+const notes = async () => (await world.sql('SELECT note FROM item ORDER BY id')).map((item) => item.note);
+const fences = () => world.sql('SELECT entity, shard, epoch FROM strata_fence ORDER BY entity, shard');
+
+describe.each(['plain', 'prisma'] as const)('the fence of a shard, over %s', (client) => {
+  beforeAll(async () => {
+    table = await world.open('item', { client: world[client], table: 'item' });
+  });
+
+  it('lets the same epoch write again and again, and a newer one take over', async () => {
+    await table.write(0, 7, upserts(table, [row('a')]));
+    await table.write(0, 7, upserts(table, [row('b')]));
+    await table.write(0, 9, upserts(table, [row('c')]));
+    expect(await notes()).toEqual(['c']);
+    expect(await fences()).toEqual([{ entity: 'spec:item', shard: 0, epoch: '9' }]);
+  });
+
+  it('refuses an older epoch, says which one is known, and writes nothing of it', async () => {
+    await table.write(0, 9, upserts(table, [row('new')]));
+    const late = [...upserts(table, [row('old', 2)]), ...deletes(table, [1])];
+    const refusal = await table.write(0, 8, late).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(FencedError);
+    expect(refusal).toMatchObject({ epoch: 9 });
+    expect(await notes()).toEqual(['new']);
+    expect(await fences()).toEqual([{ entity: 'spec:item', shard: 0, epoch: '9' }]);
+  });
+
+  it('knows epochs as large as numbers can be exact', async () => {
+    await table.write(0, Number.MAX_SAFE_INTEGER, upserts(table, [row('a')]));
+    const refusal = table.write(0, Number.MAX_SAFE_INTEGER - 1, upserts(table, [row('b')]));
+    await expect(refusal).rejects.toMatchObject({ epoch: Number.MAX_SAFE_INTEGER });
+  });
+
+  it('is of its own for each shard, entity and scope', async () => {
+    const other = await world.open('Other', { client: world[client], table: 'item' });
+    const elsewhere = await world.open('item', { client: world[client], table: 'item', scope: 'elsewhere' });
+    await table.write(0, 9, []);
+    await table.write(1, 8, []);
+    await other.write(0, 7, []);
+    await elsewhere.write(0, 6, []);
+    expect(await fences()).toEqual([
+      { entity: 'elsewhere:item', shard: 0, epoch: '6' },
+      { entity: 'spec:Other', shard: 0, epoch: '7' },
+      { entity: 'spec:item', shard: 0, epoch: '9' },
+      { entity: 'spec:item', shard: 1, epoch: '8' },
+    ]);
+  });
+});
+
+describe('a writer that was paused', () => {
+  it('inside its transaction holds up its successor only until the database ends it', async () => {
+    const paused = await world.connect();
+    await paused.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = 300`);
+    await paused.query(`INSERT INTO strata_fence VALUES ('spec:item', 0, 1)`);
+    await paused.query(`INSERT INTO item VALUES (1, 'paused')`);
+    await table.write(0, 2, upserts(table, [row('successor')]));
+    expect(await notes()).toEqual(['successor']);
+    await expect(paused.query('COMMIT')).rejects.toThrow();
+    expect(await notes()).toEqual(['successor']);
+  });
+
+  it('sets that limit itself, so that a stopped process blocks nobody for long', async () => {
+    const limits: unknown[] = [];
+    const spying = {
+      ...world.plain,
+      $transaction: ((work, options) =>
+        world.plain.$transaction(async (tx) => {
+          const result = await work(tx);
+          const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+          for (const name of names) limits.push(await tx.$queryRawUnsafe(`SHOW ${name}`));
+          return result;
+        }, options)) as typeof world.plain.$transaction,
+    };
+    const quick = await world.open('item', { client: spying, statementTimeout: 1_234 });
+    await quick.write(0, 1, upserts(quick, [row('a')]));
+    expect(limits).toEqual([
+      [{ statement_timeout: '1234ms' }],
+      [{ lock_timeout: '1234ms' }],
+      [{ idle_in_transaction_session_timeout: '1234ms' }],
+    ]);
+    expect(await world.sql('SHOW statement_timeout')).toEqual([{ statement_timeout: '0' }]);
+  });
+
+  it('before its transaction cannot bring back a row that was deleted since', async () => {
+    const stale = upserts(table, [row('stale')]);
+    await table.write(0, 1, upserts(table, [row('first')]));
+    await table.write(0, 2, deletes(table, [1]));
+    await expect(table.write(0, 1, stale)).rejects.toThrow(FencedError);
+    expect(await notes()).toEqual([]);
+  });
+
+  it('loses against a newer one that commits while it waits', async () => {
+    const newer = await world.connect();
+    await newer.query(`BEGIN; INSERT INTO strata_fence VALUES ('spec:item', 0, 5)`);
+    const waiting = table.write(0, 4, upserts(table, [row('older')])).catch((error: unknown) => error);
+    await untilBlocked();
+    await newer.query('COMMIT');
+    expect(await waiting).toMatchObject({ epoch: 5 });
+    expect(await notes()).toEqual([]);
+  });
+});
+
+/** Until a connection of this schema waits for a lock. */
+async function untilBlocked(): Promise<void> {
+  const sql = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%"${world.schema}"%'`;
+  for (let tries = 0; tries < 200; tries++) {
+    if ((await world.sql(sql)).length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('Nobody waits.');
+}
