@@ -6,6 +6,9 @@ import { pathToFileURL } from 'node:url';
 
 /** @typedef {{ edit(script: string, from: string, to: string): void, flusher: any, runtime: any }} Inside */
 
+/** How ACK finds a dead letter that is not newer than what was written. */
+const LETTER_CHECK = 'TODO';
+
 /** @type {Record<string, { what: string, rules: number[], make(inside: Inside): void | { statement(query: string): boolean } }>} */
 export const BREAKS = {
   'ack-early': {
@@ -97,9 +100,6 @@ export const BREAKS = {
     },
   },
 };
-
-/** How ACK finds a dead letter that is not newer than what was written. */
-const LETTER_CHECK = 'TODO';
 
 /** @param {string | undefined} name @param {string} dist */
 export async function applyBreak(name, dist) {

@@ -18,7 +18,7 @@ export class Checker {
   /**
    * @param {import('./history.mjs').History} history
    * @param {import('./evidence.mjs').Evidence} evidence
-   * @param {{ bound: number, calm(from: number, to: number): boolean, shardOf(key: string): number }} world
+   * @param {{ bound: number, quietSince: number, calm(from: number, to: number): boolean, shardOf(key: string): number }} world
    */
   constructor(history, evidence, world) {
     Object.assign(this, { history, evidence, world });
@@ -36,6 +36,7 @@ export class Checker {
     for (const key of this.evidence.rows.keys()) {
       if (!this.history.keys.has(key)) this.#violation(6, key, 'Postgres has a row that nobody has written');
     }
+    this.#reads();
     this.#letters();
     this.#log();
     this.#fences();
@@ -56,6 +57,17 @@ export class Checker {
     }
     const torn = row !== undefined && row.payload !== payloadOf(row.tag);
     checker.judge({ ...base, tag: row?.tag ?? null, n: row?.n, torn, by: 'the end, in Postgres,' }, checker.floor, 6);
+  }
+
+  /** What readers get when all is quiet is what Postgres has. */
+  #reads() {
+    for (const [key, { reads }] of this.history.keys) {
+      const inPostgres = this.evidence.rows.get(key)?.tag ?? null;
+      for (const { tag, begin } of reads) {
+        if (begin < this.world.quietSince || tag === inPostgres) continue;
+        this.#violation(7, key, `all is quiet, readers get ${tag} and Postgres has ${inPostgres}`);
+      }
+    }
   }
 
   /** Only what was written to be refused is a dead letter. */
@@ -119,12 +131,11 @@ export class Checker {
 
   /** All is quiet: nothing is left, not even in the counters. */
   #buffer() {
-    for (const { entity, shard, problems, dirty, failing, meta } of this.evidence.shards) {
+    for (const { entity, shard, problems, dirty, failing } of this.evidence.shards) {
       const name = `${entity}, shard ${shard}`;
       for (const text of problems) this.#violation(3, name, text);
       for (const { key } of dirty) this.#violation(8, `${entity}/${key}`, 'still dirty at the end');
       if (failing.size > 0) this.#violation(3, name, `attempts of ${[...failing].join(', ')} are left`);
-      if (meta.owner !== undefined) this.#violation(8, name, `the claim of ${meta.owner} was not given back`);
     }
   }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { micros, sleep, until } from '../lib/time.mjs';
 import { Child } from './link.mjs';
+import { BufferView } from './view.mjs';
 
 /** How long after an outage all have to be at work again. It is generous: bounds are for what never comes back. */
 const RECOVERY_US = 8_000_000;
@@ -30,11 +31,20 @@ export class Stage {
   /**
    * @param {import('./servers.mjs').Servers} servers
    * @param {any} settings what every process is told
+   * @param {(id: string, shards: number) => number} shardOf
    */
-  constructor(servers, settings) {
+  constructor(servers, settings, shardOf) {
     this.servers = servers;
     this.settings = settings;
     this.folder = servers.folder;
+    const { namespace, writeBehind } = settings;
+    this.shards = { Item: writeBehind.shards, Child: writeBehind.shards };
+    this.view = new BufferView(servers.redisUrl, { namespace, shards: this.shards, shardOf });
+    /** @param {string} key entity/id */
+    this.shardOf = (key) => {
+      const [entity, ...id] = key.split('/');
+      return shardOf(id.join('/'), this.shards[entity]);
+    };
   }
 
   /** @param {number} writers @param {number} workers */
@@ -123,6 +133,7 @@ export class Stage {
 
   async close() {
     this.#closing = true;
+    this.view.close();
     await Promise.all([...this.children.values()].map((child) => child.kill()));
   }
 

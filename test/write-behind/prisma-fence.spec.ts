@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaClient } from '../../examples/storefront/src/generated/prisma/client.js';
 import { FencedError, type Table } from '../../src/write-behind/table.js';
+import { startRedisProxy } from '../support/redis-proxy.js';
 import { createWorld, deletes, upserts, type World } from './prisma-world.js';
 
 let world: World;
@@ -112,6 +115,36 @@ describe('a writer that was paused', () => {
     await newer.query('COMMIT');
     expect(await waiting).toMatchObject({ epoch: 5 });
     expect(await notes()).toEqual([]);
+  });
+});
+
+describe('a write that got no answer', () => {
+  it('does not happen later, after a newer write of the same epoch', async () => {
+    const url = new URL(world.url);
+    const proxy = await startRedisProxy(`redis://${url.hostname}:${url.port}`); // it forwards bytes, whatever they say
+    url.port = new URL(proxy.url).port;
+    const client = new PrismaClient({ adapter: new PrismaPg({ connectionString: url.href }) });
+    try {
+      const stalled = await world.open('item', { client, table: 'item', statementTimeout: 60 });
+      let unanswered = 0;
+      for (let round = 1; round <= 12; round++) {
+        const older = upserts(stalled, [row(`older ${round}`)]);
+        const writing = stalled.write(0, round, older).catch(() => unanswered++);
+        // At another point of the transaction each time.
+        await new Promise((resolve) => setTimeout(resolve, round / 2));
+        proxy.stall();
+        await writing;
+        await table.write(0, round, upserts(table, [row(`newer ${round}`)]));
+        proxy.resume();
+        await client.$queryRawUnsafe('SELECT 1');
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        expect(await notes()).toEqual([`newer ${round}`]);
+      }
+      expect(unanswered).toBeGreaterThan(0);
+    } finally {
+      await proxy.stop();
+      await client.$disconnect();
+    }
   });
 });
 
