@@ -52,11 +52,11 @@ export class Checker {
     const base = { end: AFTER_ALL, begin: AFTER_ALL };
     if (letter) {
       const tag = letter.operation === 'put' ? letter.tag : null;
-      checker.judge({ ...base, tag, by: 'the end, in its dead letter,' }, checker.floor, 1);
-      return;
+      checker.judge({ ...base, tag, by: 'the end, in its dead letter,' }, checker.owed, 1);
     }
     const torn = row !== undefined && row.payload !== payloadOf(row.tag);
-    checker.judge({ ...base, tag: row?.tag ?? null, n: row?.n, torn, by: 'the end, in Postgres,' }, checker.floor, 6);
+    const least = letter ? checker.floor : checker.owed;
+    checker.judge({ ...base, tag: row?.tag ?? null, n: row?.n, torn, by: 'the end, in Postgres,' }, least, 6);
   }
 
   /** What readers get when all is quiet is what Postgres has. */

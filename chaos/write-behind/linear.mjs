@@ -20,8 +20,13 @@ export class KeyChecker {
     const { writes, reads } = history.of(key);
     Object.assign(this, { key, history, writes, reads });
     this.report = (rule, text) => report(rule, key, text);
-    /** @type {Floor} */
+    /**
+     * For readers. What was written to be refused does not count: once it is a dead letter they get what Postgres has.
+     * @type {Floor}
+     */
     this.floor = { newest: undefined, loose: [] };
+    /** For what is left at the end: all that was acknowledged. @type {Floor} */
+    this.owed = this.floor;
     this.deletes = writes.filter(({ type, outcome }) => type === 'delete' && outcome !== 'no');
     this.used = new Set(reads.map(({ tag }) => tag));
   }
@@ -77,15 +82,9 @@ export class KeyChecker {
 
   /** @param {Write} write */
   #raise(write) {
-    const { newest, loose } = this.floor;
-    const { position } = write;
-    if (!position) return;
-    if (position.root.low === position.root.high) {
-      if (!newest || compare(position, newest.position) > 0) this.floor = { newest: write, loose };
-    } else if (!loose.some((one) => one.position.root === position.root && one.position.depth >= position.depth)) {
-      const others = loose.filter((one) => one.position.root !== position.root);
-      this.floor = { newest, loose: [...others, write] };
-    }
+    if (!write.position) return;
+    this.owed = raised(this.owed, write);
+    if (!write.note) this.floor = raised(this.floor, write);
   }
 
   /** No row: nothing was written yet, or a delete is not older than the floor. */
@@ -136,4 +135,16 @@ export class KeyChecker {
       followers.set(write.prev, write);
     }
   }
+}
+
+/** @param {Floor} floor @param {Write} write @returns {Floor} */
+function raised(floor, write) {
+  const { newest, loose } = floor;
+  const { position } = write;
+  if (position.root.low === position.root.high) {
+    return !newest || compare(position, newest.position) > 0 ? { newest: write, loose } : floor;
+  }
+  if (loose.some((one) => one.position.root === position.root && one.position.depth >= position.depth)) return floor;
+  const others = loose.filter((one) => one.position.root !== position.root);
+  return { newest, loose: [...others, write] };
 }
