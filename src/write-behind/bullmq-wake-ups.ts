@@ -41,7 +41,6 @@ export class BullMqWakeUps implements WakeUps {
     this.queue = new Queue(QUEUE, {
       connection,
       prefix: options.prefix,
-      skipVersionCheck: true,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 1 },
     });
     this.queue.on('error', (error) => options.onError(error));
@@ -58,7 +57,6 @@ export class BullMqWakeUps implements WakeUps {
       lockDuration: 15_000,
       stalledInterval: 5_000,
       maxStalledCount: 1_000_000,
-      skipVersionCheck: true,
     });
     this.worker.on('error', (error) => onError(error));
     this.worker.on('failed', (_job, error) => onError(error));
