@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** `npm run chaos`: suites that hurt what they test, with a checker that finds out whether promises were kept. */
 import { parseArgs } from 'node:util';
-import { table, whole } from './lib/table.mjs';
+import { table } from './lib/table.mjs';
 import { BREAKS } from './write-behind/breaks.mjs';
 import { FAULTS } from './write-behind/faults.mjs';
+import { report } from './write-behind/report.mjs';
 import { WriteBehindSuite } from './write-behind/suite.mjs';
 
 /** All there are. */
@@ -16,6 +17,9 @@ const USAGE = `Usage: npm run chaos -- [suite] [options]
   --seed <n>      repeats the plan of a run: the same faults and operations, though timing differs
   --seeds <n>     so many runs, with seeds one after the other
   --seconds <n>   least time under load of each round
+  --faults <a,b>  only these, in this order
+  --mutations     tests the checker: breaks the package in one way after the other, each of which it has to find
+  --break <name>  one of these ways
 
 Exits 1 if a promise was broken, and says how to repeat the run.
 `;
@@ -27,6 +31,7 @@ function options() {
     options: {
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
+      mutations: { type: 'boolean', default: false },
       seed: text,
       seeds: text,
       seconds: text,
@@ -81,22 +86,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
-const RULES = [
-  'a process ended by itself',
-  'never nowhere',
-  'leaves by ACK or FAIL',
-  'D, V, P hold the same',
-  'versions grow',
-  'one epoch, never back',
-];
-const MORE_RULES = [
-  'Postgres has the last write',
-  'readers see it',
-  'flushed in time',
-  'no process clock',
-  'hot keys, no increment lost',
-];
-
 function repeat(suite, seed) {
   const { quick, seconds, faults } = parsed;
   const more = [
@@ -108,47 +97,46 @@ function repeat(suite, seed) {
   return ['npm run chaos --', suite, `--seed ${seed}`, ...more.filter(Boolean)].join(' ');
 }
 
-async function run(name, seed) {
-  say(`${name}, seed ${seed}`);
-  const suite = new SUITES[name]({ ...parsed, seed }, say);
+async function perform(name, more) {
+  const suite = new SUITES[name]({ ...parsed, ...more }, say);
   current = suite;
-  const begin = performance.now();
   try {
     await suite.run();
   } finally {
     await suite.end();
   }
-  const { figures: f, faults, violations } = suite;
-  console.log(`\n${table('fault', [...faults])}\n`);
-  console.log(
-    table('run', [
-      ['seed', `${seed}`],
-      ['seconds', (performance.now() - begin) / 1_000],
-      ['writes acknowledged', f.acknowledged],
-      ['  outcome unknown', f.unknown],
-      ['  refused', f.refused],
-      ['rows flushed', f.rows],
-      ['writes per row flushed', (f.acknowledged / f.rows).toFixed(2)],
-      ['reads checked', f.reads],
-      ['dead letters, as expected', f.letters],
-      ['worst drain time', `${whole(f.drain)} ms`],
-      ['longest until a commit, no outage', `${whole(f.delay)} ms`],
-      ['most memory of Redis', `${(f.memory / 2 ** 20).toFixed(1)} MiB`],
-      ['violations', violations.length],
-    ]),
-  );
-  for (const { round, rule, key, text, history = [] } of violations) {
-    console.log(
-      `\nVIOLATION ${rule} (${[...RULES, ...MORE_RULES][rule]}), round ${round}${key ? `, ${key}` : ''}\n  ${text}`,
-    );
-    for (const line of history) console.log(`    ${line}`);
+  return suite;
+}
+
+/** @returns {Promise<boolean>} whether all mistakes were found */
+async function mutations(seed) {
+  const rows = [];
+  for (const [name, { what, rules, faults }] of Object.entries(BREAKS)) {
+    say(`Mutation ${name}`);
+    const { violations } = await perform('write-behind', { seed, quick: true, seconds: 6, faults, break: name });
+    const found = [...new Set(violations.map(({ rule }) => rule))].sort((a, b) => a - b);
+    const caught = found.some((rule) => rules.includes(rule));
+    const broken = found.length > 0 ? `rules ${found.join(', ')} broken` : 'nothing seen';
+    rows.push([what, caught ? `caught: ${broken}` : `NOT CAUGHT: ${broken}`]);
+    say(`  ${rows.at(-1)[1]}`);
   }
+  console.log(`\n${table('mistake made on purpose', rows)}`);
+  return rows.every(([, result]) => result.startsWith('caught'));
+}
+
+async function run(name, seed) {
+  say(`${name}, seed ${seed}`);
+  const begin = performance.now();
+  const suite = await perform(name, { seed });
+  const { violations } = suite;
+  console.log(`\n${report(suite, (performance.now() - begin) / 1_000)}`);
   if (violations.length > 0) console.log(`\nRepeat it: ${repeat(name, seed)}`);
   return violations.length === 0;
 }
 
 try {
-  for (let i = 0; i < parsed.seeds; i++) {
+  if (parsed.mutations && !(await mutations(parsed.seed))) process.exitCode = 1;
+  for (let i = 0; i < parsed.seeds && !parsed.mutations; i++) {
     for (const name of parsed.suites) if (!(await run(name, parsed.seed + i))) process.exitCode = 1;
   }
 } catch (error) {

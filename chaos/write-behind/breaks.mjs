@@ -1,5 +1,5 @@
-// `--break <rule>`: mistakes made on purpose, in all processes of a run. Each must be found by the checker, or the checker
-// is none. They reach into the build, and say so when it has changed under them.
+// `--mutations`, `--break <name>`: mistakes made on purpose, in all processes of a run. Each must be found by the checker, or
+// the checker is none. They reach into the build, and say so when it has changed under them.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,13 +7,17 @@ import { pathToFileURL } from 'node:url';
 /** @typedef {{ edit(script: string, from: string, to: string): void, flusher: any, runtime: any }} Inside */
 
 /** How ACK finds a dead letter that is not newer than what was written. */
-const LETTER_CHECK = 'TODO';
+const LETTER_CHECK = "if letter and tonumber(string.match(letter, '^%d+')) <= tonumber(ARGV[i + 1]) then";
 
-/** @type {Record<string, { what: string, rules: number[], make(inside: Inside): void | { statement(query: string): boolean } }>} */
+/**
+ * `rules` are those that it breaks, one of them at least has to be found; `faults` are what it takes to show.
+ * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: Inside): void | { statement(query: string): boolean } }>}
+ */
 export const BREAKS = {
   'ack-early': {
     what: 'acknowledge before COMMIT',
     rules: [1, 6],
+    faults: ['kill-begin', 'kill-written'],
     make({ flusher }) {
       const { attempt } = flusher;
       flusher.attempt = async function (run, writes) {
@@ -25,6 +29,7 @@ export const BREAKS = {
   'claim-removes': {
     what: 'take entries off the queue before they are written',
     rules: [1, 2, 6],
+    faults: ['kill-begin', 'kill-written'],
     make: ({ edit }) =>
       edit(
         'CLAIM',
@@ -35,36 +40,43 @@ export const BREAKS = {
   'no-fence': {
     what: 'skip the fence',
     rules: [5],
+    faults: ['pause-delete', 'pause-newer'],
     make: () => ({ statement: (query) => query.includes('strata_fence') && query.startsWith('INSERT') }),
   },
   'same-epoch': {
     what: 'claim without a new epoch',
     rules: [5],
+    faults: ['pause-delete', 'pause-newer'],
     make: ({ edit }) => edit('CLAIM', 'epoch = epoch + 1', 'epoch = math.max(epoch, 1)'),
   },
   'blind-ack': {
     what: 'acknowledge without comparing versions',
     rules: [1, 2, 6],
+    faults: [],
     make: ({ edit }) => edit('ACK', 'if version == ARGV[i + 1] then', 'if version then'),
   },
   'blind-patch': {
     what: 'patch without comparing states',
     rules: [7, 10],
+    faults: [],
     make: ({ edit }) => edit('MARK', "expected ~= '' and state ~= expected", 'false'),
   },
   'leak-payload': {
     what: 'ACK leaves the payload behind',
     rules: [3],
+    faults: [],
     make: ({ edit }) => edit('ACK', 'for place = 2, 4', 'for place = 2, 2'),
   },
   'version-back': {
     what: 'versions from a coarse clock',
     rules: [4],
+    faults: [],
     make: ({ edit }) => edit('MARK', 'last = math.max(last + 1, micros)', 'last = micros - micros % 500000'),
   },
   'stale-read': {
     what: 'read Postgres while a row is dirty',
     rules: [7],
+    faults: [],
     make({ edit }) {
       edit('MARK', 'if ttl > 0 then', 'if false then');
       edit('READ', '  if version then', '  if version and tonumber(version) % 2 == 0 then');
@@ -73,23 +85,27 @@ export const BREAKS = {
   'no-sweep': {
     what: 'never sweep',
     rules: [8],
+    faults: ['wakes-none'],
     make({ runtime }) {
       runtime.sweep = async () => {};
     },
   },
   'drop-poison': {
     what: 'drop what the database refuses',
-    rules: [1],
+    rules: [1, 6],
+    faults: ['poison'],
     make: ({ edit }) => edit('FAIL', "redis.call('HSET', KEYS[6], key, letter)", ''),
   },
   'letter-lost': {
     what: 'ACK of an old version deletes a newer dead letter',
-    rules: [1],
-    make: ({ edit }) => edit('ACK', LETTER_CHECK, 'if letter > 0 then'),
+    rules: [1, 6],
+    faults: ['pause-letter'],
+    make: ({ edit }) => edit('ACK', LETTER_CHECK, 'if letter then'),
   },
   'outage-counts': {
     what: 'charge attempts for an outage',
     rules: [1],
+    faults: ['postgres-stop'],
     make({ flusher }) {
       const { attempt } = flusher;
       flusher.attempt = function (run, writes) {

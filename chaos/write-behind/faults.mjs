@@ -4,6 +4,7 @@ import { micros, sleep, until } from '../lib/time.mjs';
  * @typedef {object} Fault
  * @property {string} title as it is counted in the table
  * @property {number} seconds about how long it takes
+ * @property {boolean} [alone] needs a round of its own, with settings of its own
  * @property {(stage: import('./stage.mjs').Stage, random: () => number, name: string) => Promise<unknown>} run answers
  *   falsy when it did not come to it
  */
@@ -34,6 +35,45 @@ async function pauseWith(stage, at, id, first, meanwhile) {
   worker.signal('SIGCONT');
   await sleep(1_000);
   return worker;
+}
+
+/** Writers write new rows as fast as they can while Postgres is away: what is waiting has its bounds, in Redis and in them. */
+async function flood(stage, _random, name) {
+  const { postgresAway, writeBehind } = stage.settings;
+  const most = writeBehind.shards * writeBehind.maxEntries;
+  const rss = () => Promise.all(stage.all('writer').map((writer) => writer.call('rss').catch(() => 0)));
+  const [before, letters] = [Math.max(...(await rss())), (await stage.view.look()).flatMap((shard) => shard.letters)];
+  const told = await stage.logLines();
+  let [highest, dirty, refused, count] = [0, 0, 0, 0];
+  await stage.outage(async () => {
+    await stage.servers.stop('postgres', 'SIGINT');
+    const end = micros() + postgresAway * 1_000;
+    while (micros() < end) {
+      const ids = () => Array.from({ length: 400 }, () => `${name}-${count++}`);
+      const ends = await Promise.all(
+        stage.all('writer').map((writer) => writer.call('burst', ids()).catch(() => ({ no: 0 }))),
+      );
+      for (const { no } of ends) refused += no;
+      highest = Math.max(highest, ...(await rss()));
+      dirty = Math.max(dirty, await stage.view.dirtyKeys());
+      await sleep(50);
+    }
+    await stage.servers.start('postgres');
+  });
+  const drained = await until(async () => (await stage.view.dirtyKeys()) < most / 10, 20_000, 100);
+  const lines = (await stage.logLines()) - told;
+  const grown = (highest - before) / 2 ** 20;
+  const newLetters = (await stage.view.look())
+    .flatMap((shard) => shard.letters)
+    .filter((key) => !letters.includes(key));
+  const bad = (text) => stage.surprises.push(`Postgres away for ${postgresAway} ms under load: ${text}`);
+  if (dirty > most) bad(`${dirty} rows were waiting, ${most} are allowed`);
+  if (refused === 0) bad('the buffer never became full');
+  if (grown > 128) bad(`a writer grew by ${grown.toFixed()} MiB`);
+  if (!drained) bad('the rows that had waited were not flushed within 20 s');
+  if (lines > 4 * stage.children.size + postgresAway / 500) bad(`the processes have logged ${lines} lines`);
+  if (newLetters.length > 0) bad(`${newLetters.length} rows became dead letters`);
+  return refused > 0;
 }
 
 /** @type {Record<string, Fault>} */
@@ -158,6 +198,12 @@ export const FAULTS = {
       return true;
     },
   },
+  'postgres-flood': {
+    title: 'Postgres: away for a long time, buffer full',
+    seconds: 80,
+    alone: true,
+    run: flood,
+  },
   'bullmq-gone': {
     title: 'BullMQ: all of its keys deleted',
     seconds: 3,
@@ -193,8 +239,9 @@ export const FAULTS = {
   },
   'wakes-none': {
     title: 'wake-ups: all of them dropped',
-    seconds: 4,
-    run: (stage) => wakeUps(stage, { drop: 1 }),
+    seconds: 14,
+    // Long enough to see that it is not the wake-ups that come after.
+    run: (stage) => wakeUps(stage, { drop: 1 }, 14_000),
   },
   'wakes-doubled': {
     title: 'wake-ups: doubled, two workers on one shard',

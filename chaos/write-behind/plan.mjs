@@ -49,7 +49,6 @@ const QUICK = {
 /**
  * @typedef {object} Round
  * @property {string} name begins the ids of its rows
- * @property {string} kind load, or one of special.mjs
  * @property {string} seed
  * @property {string[]} faults in this order
  * @property {number} seconds
@@ -64,23 +63,27 @@ const QUICK = {
  * @returns {Round[]}
  */
 export function planOf({ seed, quick, seconds, faults }) {
-  const usual = { kind: 'load', postgresAway: 2_500, appendfsync: 'everysec', pool: 4 };
+  const usual = { postgresAway: 2_500, appendfsync: 'everysec', pool: 4 };
   const load = (name, more) => {
     const random = randomOf(`${seed}:${name}`);
     return { ...usual, name, seed: `${seed}:${name}`, faults: faults ?? drawFaults(random, more.seconds), ...more };
   };
-  if (faults) return [load('a', { seconds: seconds ?? 5 })];
+  /** A buffer that becomes full, and time for it. */
+  const small = { writeBehind: { maxEntries: 2_000, overflow: 'reject' }, postgresAway: 60_000 };
+  const alone = faults?.some((name) => FAULTS[name].alone);
+  if (faults) return [load('a', { seconds: seconds ?? 5, ...(alone && small) })];
   if (quick) return [load('a', { seconds: seconds ?? 60 })];
   return [
-    load('a', { seconds: seconds ?? 150, postgresAway: 60_000 }),
+    load('a', { seconds: seconds ?? 150 }),
     load('b', { seconds: seconds ?? 150, appendfsync: 'always' }),
+    load('c', { seconds: 1, faults: ['postgres-flood'], ...small }),
   ];
 }
 
 /** Each fault that a quick run has, then more of all until the time is filled; shuffled. */
 function drawFaults(random, seconds) {
   const chosen = Object.entries(QUICK).flatMap(([name, count]) => Array(count).fill(name));
-  const names = Object.keys(FAULTS);
+  const names = Object.keys(FAULTS).filter((name) => !FAULTS[name].alone);
   const duration = () => chosen.reduce((sum, name) => sum + FAULTS[name].seconds, 0);
   while (duration() < seconds) chosen.push(names[Math.floor(random() * names.length)]);
   for (let i = chosen.length - 1; i > 0; i--) {
@@ -90,7 +93,7 @@ function drawFaults(random, seconds) {
   return chosen;
 }
 
-/** What each writer does all the time: rows that many share, a few that all want, and counters that only grow. */
+/** What each writer does all the time: rows that many share, a few that all want, new rows, and counters that only grow. */
 export function lanesOf(prefix) {
   const ids = (kind, count) => Array.from({ length: count }, (_, i) => `${prefix}-${kind}${i}`);
   const mixed = { put: 40, patch: 22, delete: 12, get: 18, getMany: 8 };
@@ -99,6 +102,7 @@ export function lanesOf(prefix) {
     ...[1, 2, 3, 4].map((number) => lane(`mixed-${number}`, ids('k', 300), mixed, 14)),
     lane('hot-1', ids('h', 5), { put: 50, patch: 25, delete: 4, get: 21 }, 4),
     lane('hot-2', ids('h', 1), { put: 3, patch: 1 }, 2),
+    { name: 'new', ids: [], mix: { put: 1 }, pause: 12 },
     lane('counter', ids('c', 8), { patch: 3, get: 1 }, 8),
   ];
 }

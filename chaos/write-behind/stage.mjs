@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { micros, sleep, until } from '../lib/time.mjs';
 import { Child } from './link.mjs';
@@ -129,6 +130,13 @@ export class Stage {
   /** @param {number} from @param {number} to */
   calm(from, to) {
     return this.outages.every((outage) => to < outage.from || from > outage.to);
+  }
+
+  /** What all processes have logged so far. */
+  async logLines() {
+    const folder = join(this.folder, 'logs');
+    const texts = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')));
+    return texts.reduce((sum, text) => sum + text.split('\n').length - 1, 0);
   }
 
   async close() {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { takeSnapshot } from '../lib/snapshot.mjs';
@@ -65,7 +65,7 @@ export class WriteBehindSuite {
   }
 
   async #round(round) {
-    this.say(`Round ${round.name}: ${round.kind}, ${round.faults.length} faults, appendfsync ${round.appendfsync}`);
+    this.say(`Round ${round.name}: ${round.faults.length} faults, appendfsync ${round.appendfsync}`);
     await this.servers.setAppendfsync(round.appendfsync);
     const writeBehind = { ...WRITE_BEHIND, entities: ENTITIES, ...round.writeBehind };
     const { dist, client } = this.snapshot;
@@ -135,10 +135,9 @@ export class WriteBehindSuite {
     const found = [...watch.violations, ...checker.run(), ...stage.surprises.map((text) => ({ rule: 0, text }))];
     this.violations.push(...found.map((violation) => ({ ...violation, round: round.name })));
     this.#count(history, evidence, watch, checker);
-    if (found.length === 0)
-      await rm(folder, { recursive: true })
-        .then(() => import('node:fs/promises'))
-        .then(({ mkdir }) => mkdir(folder));
+    if (found.length > 0) return;
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
   }
 
   #count(history, evidence, watch, checker) {

@@ -11,7 +11,7 @@ import { controlWakeUps } from './wakes.mjs';
  * One after the other, each on one of the keys.
  * @typedef {object} Lane
  * @property {string} name
- * @property {string[]} ids
+ * @property {string[]} ids none: each time a new one, which is never written again
  * @property {Record<string, number>} mix weights of put, patch, delete, get, getMany
  * @property {number} pause between two, in ms, on average
  */
@@ -23,6 +23,7 @@ const actions = new Actions(recorder, entities);
 /** @type {Set<Promise<void>>} */
 const lanes = new Set();
 let running = false;
+let fresh = 0;
 
 /** @param {Lane} lane */
 async function run({ name, ids, mix, pause }) {
@@ -30,7 +31,7 @@ async function run({ name, ids, mix, pause }) {
   const choose = weighted(Object.entries(mix), ([, weight]) => weight);
   while (running) {
     const [type] = choose(random);
-    const id = oneOf(random, ids);
+    const id = ids.length > 0 ? oneOf(random, ids) : `${config.name}-n${fresh++}`;
     const n = Math.floor(random() * 1_000);
     const answer = await perform(type, id, n, () => oneOf(random, ids));
     // Who is refused does not come back at once.
@@ -60,6 +61,7 @@ serve({
   wakes,
   act: (type, ...args) => actions[type](...args),
   burst,
+  rss: () => process.memoryUsage.rss(),
   start(wanted) {
     running = true;
     for (const lane of wanted) lanes.add(run(lane));
