@@ -11,7 +11,8 @@ export type CacheErrorCode =
   | 'WRITE_BEHIND_ROW'
   | 'WRITE_BEHIND_CONFLICT'
   | 'WRITE_BEHIND_DEAD_LETTER'
-  | 'WRITE_BEHIND_TIMEOUT';
+  | 'WRITE_BEHIND_TIMEOUT'
+  | 'WRITE_BEHIND_DATABASE';
 
 /** Marks our errors across copies of this package (two versions in one `node_modules`). */
 const brand = Symbol.for('nestjs-strata.error');

@@ -38,6 +38,7 @@ export type { ValueType, ValueTypeOption } from './engine/value-types.js';
 export type { Lease, RateLimitResult, RemoteStats, RemoteTierFactory } from './tiers/tier.js';
 export {
   WriteBehindConflictError,
+  WriteBehindDatabaseError,
   WriteBehindDeadLetterError,
   WriteBehindOverflowError,
   WriteBehindRowError,

@@ -3,6 +3,7 @@
 export type { PrismaClientLike } from './write-behind/prisma/prisma-client-like.js';
 export {
   WriteBehindConflictError,
+  WriteBehindDatabaseError,
   WriteBehindDeadLetterError,
   WriteBehindOverflowError,
   WriteBehindRowError,

@@ -70,3 +70,15 @@ export class WriteBehindTimeoutError extends CacheError {
     );
   }
 }
+
+/** At boot: the database did not tell what its tables are like. */
+export class WriteBehindDatabaseError extends CacheError {
+  constructor(entity: string, reason: string, cause: unknown) {
+    super(
+      'WRITE_BEHIND_DATABASE',
+      `The database did not describe the table of ${entity} when write-behind started: ${reason}`,
+      'Start the app when Postgres is there, and check the connection of the Prisma client. What is pending waits in Redis.',
+      cause,
+    );
+  }
+}

@@ -15,6 +15,7 @@ import { checkRedis } from './redis/check-redis.js';
 import { RedisBuffer } from './redis/redis-buffer.js';
 import type { Table } from './table.js';
 import { TimerWakeUps, type WakeUps, type Work } from './wake-ups.js';
+import { WriteBehindDatabaseError } from './write-behind.errors.js';
 import type { ResolvedWriteBehind, WriteBehindOptions } from './write-behind.options.js';
 import type { OpenedWriteBehind, WriteBehindContext } from './write-behind.port.js';
 import type { WriteBuffer } from './write-buffer.js';
@@ -168,7 +169,9 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
         try {
           part.table = table = await openTable(client, part.name, settings);
         } catch (error) {
-          if (!(error instanceof CacheOptionsError)) throw error;
+          if (!(error instanceof CacheOptionsError)) {
+            throw new WriteBehindDatabaseError(part.name, messageOf(error), error);
+          }
           problems.push(...error.problems);
           return;
         }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
 import { Redis } from 'ioredis';
+import { PrismaClient } from '../../examples/storefront/src/generated/prisma/client.js';
 import { CacheOptionsError } from '../../src/cache.errors.js';
 import { CachePut } from '../../src/index.js';
 import { InjectWriteBehind, type WriteBehind } from '../../src/write-behind.js';
@@ -249,6 +251,19 @@ describe('options of writeBehind()', () => {
     const error = (await app({ redis: false, writeBehind: { entities } }).catch((reason: unknown) => reason)) as Error;
     expect(error).toBeInstanceOf(CacheOptionsError);
     expect(error.message).toMatch(/Ghost[\s\S]*Phantom|Phantom[\s\S]*Ghost/);
+  });
+});
+
+describe('an app whose database is away', () => {
+  it('does not start, and says why', async () => {
+    const { app } = await world();
+    const connectionString = 'postgresql://nobody@127.0.0.1:1/nothing';
+    const client = new PrismaClient({ adapter: new PrismaPg({ connectionString }) });
+    const error = await app({ redis: false, writeBehind: { client } }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'WRITE_BEHIND_DATABASE', remedy: expect.stringContaining('Prisma client') });
+    expect((error as Error).message).toContain('Item');
+    expect((error as Error).cause).toBeInstanceOf(Error);
+    await client.$disconnect();
   });
 });
 
