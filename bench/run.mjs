@@ -6,7 +6,16 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseOptions, USAGE } from './lib/options.mjs';
-import { BENCH, ensureBuild, ensurePeers, ensureRedis, ROOT, readVersions } from './lib/prepare.mjs';
+import {
+  BENCH,
+  ensureBuild,
+  ensureClient,
+  ensurePeers,
+  ensureServices,
+  postgresVersion,
+  ROOT,
+  readVersions,
+} from './lib/prepare.mjs';
 import { caption, markdownTable, terminalTable } from './lib/report.mjs';
 import { runCase, stopCases } from './lib/run-case.mjs';
 import { summarise } from './lib/summary.mjs';
@@ -26,7 +35,9 @@ function readOptions() {
 async function measure() {
   await ensurePeers();
   await ensureBuild();
-  const { redisUrl, stop } = await ensureRedis();
+  const database = options.rows.some((id) => rowById(id).database);
+  if (database) await ensureClient();
+  const { redisUrl, databaseUrl, stop } = await ensureServices({ database });
   const [loadBefore] = loadavg();
   const run = `bench-${randomBytes(5).toString('hex')}`;
   // Only now: the peers may have been installed a moment ago.
@@ -34,8 +45,9 @@ async function measure() {
   const redis = await openRedisKeys(redisUrl);
   try {
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupt);
-    const { rows, failures } = await runRows({ run, redisUrl, redis });
-    const report = { ...(await describe(redis.version, loadBefore)), rows };
+    const { rows, failures } = await runRows({ run, redisUrl, databaseUrl, redis });
+    const servers = { redis: redis.version, ...(database && { postgres: await postgresVersion(databaseUrl) }) };
+    const report = { ...(await describe(servers, loadBefore)), rows };
     await save(report, failures);
     return { report, failures };
   } finally {
@@ -54,21 +66,28 @@ function interrupt() {
 /** All subjects of a row take turns, round after round; each round begins with another one. */
 async function runRows(environment) {
   const rows = options.rows.map(rowById);
-  const total = rows.reduce((sum, row) => sum + row.subjects.length, 0) * options.rounds;
+  const roundsOf = (row) =>
+    options.capped ? Math.min(row.quickRounds ?? options.rounds, options.rounds) : options.rounds;
+  const total = rows.reduce((sum, row) => sum + row.subjects.length * roundsOf(row), 0);
+  const costOf = ({ cost = 1 }) => cost;
+  const work = rows.reduce((sum, row) => sum + row.subjects.length * roundsOf(row) * costOf(row), 0);
   const started = performance.now();
   const failures = [];
   const summaries = [];
   let done = 0;
+  let worked = 0;
   for (const row of rows) {
     const figures = new Map(row.subjects.map((entry) => [entry.name, []]));
-    for (let round = 0; round < options.rounds; round++) {
-      if (round > 0 && isLate(started, done / total)) {
+    for (let round = 0; round < roundsOf(row); round++) {
+      if (round > 0 && isLate(started, worked / work)) {
         done += row.subjects.length;
+        worked += row.subjects.length * costOf(row);
         continue;
       }
       const shift = round % row.subjects.length;
       for (const { name } of [...row.subjects.slice(shift), ...row.subjects.slice(0, shift)]) {
-        progress(++done, total, `row ${row.id}, round ${round + 1}/${options.rounds}: ${name}`);
+        worked += costOf(row);
+        progress(++done, total, `row ${row.id}, round ${round + 1}/${roundsOf(row)}: ${name}`);
         // A subject that failed once is out: figures of the other rounds would be no comparison.
         if (!figures.has(name)) continue;
         try {
@@ -94,10 +113,10 @@ const isLate = (started, fractionDone) =>
   performance.now() - started > (options.budgetMs - started) * fractionDone + SLACK_MS;
 
 /** One case, in a namespace of its own that is empty again afterwards. */
-async function runOne(row, subject, number, { run, redisUrl, redis }) {
+async function runOne(row, subject, number, { run, redisUrl, databaseUrl, redis }) {
   const namespace = `${run}-${number}`;
   const { ms, warmupMs } = options;
-  const result = await runCase({ row: row.id, subject, redisUrl, namespace, ms, warmupMs });
+  const result = await runCase({ row: row.id, subject, redisUrl, databaseUrl, namespace, ms, warmupMs });
   if (row.tiers === 'memory') return result;
   const keys = await redis.remove(namespace);
   if (keys < result.keysInRedis) {
@@ -113,8 +132,8 @@ function progress(done, total, text, last = false) {
   else process.stderr.write(`${line}\n`);
 }
 
-/** @param {string} redisVersion @param {number} loadBefore */
-async function describe(redisVersion, loadBefore) {
+/** @param {{ redis: string, postgres?: string }} servers their versions @param {number} loadBefore */
+async function describe(servers, loadBefore) {
   const { rounds, ms, warmupMs, quick } = options;
   return {
     date: new Date().toISOString(),
@@ -123,11 +142,11 @@ async function describe(redisVersion, loadBefore) {
       node: process.version,
       cpu: cpus()[0]?.model.trim() ?? 'unknown',
       cores: cpus().length,
-      redis: redisVersion,
+      ...servers,
       load: loadBefore,
     },
     options: { rounds, ms, warmupMs, quick },
-    versions: await readVersions(),
+    versions: await readVersions({ database: servers.postgres !== undefined }),
   };
 }
 

@@ -32,7 +32,7 @@ export class CacheLogger {
   /** The log of a part of the module, with the same rules. */
   part(): WriteBehindLog {
     return {
-      info: (message) => this.logger.log(message),
+      info: (message, kind = message) => this.sometimes(kind, message, undefined, 'log'),
       warn: (kind, message) => this.sometimes(kind, message),
       alarm: (kind, message) => this.sometimes(kind, message, undefined, 'error'),
     };
@@ -47,8 +47,8 @@ export class CacheLogger {
     this.sometimes(`${what}: ${name}`, what, CacheError.is(error) ? error.message : name);
   }
 
-  /** One line for each kind of trouble; details may differ each time. */
-  private sometimes(kind: string, what: string, details?: string, level: 'warn' | 'error' = 'warn'): void {
+  /** One line for each kind of message; details may differ each time. */
+  private sometimes(kind: string, what: string, details?: string, level: 'log' | 'warn' | 'error' = 'warn'): void {
     const now = this.clock.now();
     const last = this.told.get(kind);
     if (last && now - last.at < QUIET_FOR) {

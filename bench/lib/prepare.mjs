@@ -57,25 +57,48 @@ export async function ensureBuild() {
   await npm(['run', 'build'], ROOT);
 }
 
-/**
- * A Redis: REDIS_URL, else the services of the repository's tests.
- * @returns {Promise<{ redisUrl: string, stop(): Promise<void> }>}
- */
-export async function ensureRedis() {
-  if (process.env.REDIS_URL) return { redisUrl: process.env.REDIS_URL, stop: async () => {} };
-  const { startServices } = await import('../../scripts/services/index.mjs');
-  const services = await startServices();
-  return { redisUrl: services.redisUrl, stop: () => services.stop() };
+/** The client for PostgreSQL is that of the example shop: generated and compiled when its schema is newer. */
+export async function ensureClient() {
+  const built = await modified(new URL('examples/storefront/dist/generated/prisma/client.js', ROOT));
+  if (built > (await modified(new URL('prisma/schema.prisma', ROOT)))) return;
+  const { build } = await import('../../scripts/demo/storefront.mjs');
+  await build((line) => process.stderr.write(`${line}\n`));
 }
 
+/**
+ * REDIS_URL and DATABASE_URL, else the services of the repository's tests. The database is one of this run alone.
+ * @param {{ database: boolean }} needs
+ * @returns {Promise<{ redisUrl: string, databaseUrl?: string, stop(): Promise<void> }>}
+ */
+export async function ensureServices({ database }) {
+  if (process.env.REDIS_URL && !database) return { redisUrl: process.env.REDIS_URL, stop: async () => {} };
+  const { startServices } = await import('../../scripts/services/index.mjs');
+  const { redisUrl, databaseUrl, stop } = await startServices();
+  return { redisUrl, databaseUrl, stop };
+}
+
+/** @param {string} databaseUrl */
+export async function postgresVersion(databaseUrl) {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client(databaseUrl);
+  await client.connect();
+  const { rows } = await client.query('SHOW server_version');
+  await client.end();
+  return rows[0].server_version;
+}
+
+/** Peers of the rows about write-behind: dependencies of the repository itself. */
+const OWN_PEERS = ['bullmq', '@prisma/client', '@prisma/adapter-pg', 'pg'];
+
 /** Versions of everything compared, as installed. */
-export async function readVersions() {
+export async function readVersions({ database }) {
   const { dependencies } = await readJson(new URL('package.json', BENCH));
-  const names = Object.keys(dependencies);
-  const versions = names.map(async (name) => {
-    const { version } = await readJson(new URL(`node_modules/${name}/package.json`, BENCH));
-    return [name, version];
-  });
+  const read = async (name, folder) => [
+    name,
+    (await readJson(new URL(`node_modules/${name}/package.json`, folder))).version,
+  ];
+  const versions = Object.keys(dependencies).map((name) => read(name, BENCH));
+  if (database) versions.push(...OWN_PEERS.map((name) => read(name, ROOT)));
   const own = await readJson(new URL('package.json', ROOT));
   return { [own.name]: own.version, ...Object.fromEntries(await Promise.all(versions)) };
 }

@@ -6,15 +6,21 @@ const RIGHT = new Set(['row', 'ratio', 'figure', 'p99']);
 /** @param {number | undefined} value @param {string} unit */
 function figure(value, unit) {
   if (value === undefined) return 'failed';
-  if (unit === 'ops/s') {
+  if (unit.endsWith('/s')) {
     if (value >= 1e6) return `${(value / 1e6).toFixed(1)}M/s`;
     return value >= 1e5 ? `${(value / 1e3).toFixed(0)}k/s` : `${(value / 1e3).toFixed(1)}k/s`;
   }
-  return unit === 'ns' ? `${value.toFixed(0)} ns` : `${value.toFixed(2)} ms`;
+  return unit === 'ns' ? `${value.toFixed(0)} ns` : `${value.toFixed(unit === 'µs' ? 1 : 2)} ${unit}`;
 }
 
 /** @param {number | undefined} value */
 const times = (value) => (value === undefined ? '' : `${value.toFixed(value < 0.1 ? 3 : 2)}x`);
+
+/** @param {{ met?: boolean, missed?: string[] }} subject */
+function verdict({ met, missed }) {
+  if (met === undefined) return '';
+  return met ? 'met' : `NOT MET${missed ? `: ${missed.join(', ')}` : ''}`;
+}
 
 /** @param {import('./summary.mjs').RowSummary[]} rows */
 function cells(rows) {
@@ -24,16 +30,19 @@ function cells(rows) {
       scenario: i === 0 ? row.scenario : '',
       subject: subject.name,
       ratio: times(subject.ratio),
-      figure: figure(subject.value, row.unit) + (subject.loads === undefined ? '' : `, ${loads(subject.loads)}`),
+      figure: [figure(subject.value, row.unit), loads(subject.loads), cpu(subject.cpu)].filter(Boolean).join(', '),
       p99: subject.p99 === undefined ? '' : `${subject.p99.toFixed(2)} ms ${times(subject.p99Ratio)}`,
       goal: subject.ours ? row.goal : '',
-      verdict: subject.met === undefined ? '' : subject.met ? 'met' : 'NOT MET',
+      verdict: verdict(subject),
     })),
   );
 }
 
-/** @param {number} count */
-const loads = (count) => `${+count.toFixed(1)} ${count === 1 ? 'load' : 'loads'}`;
+/** @param {number | undefined} count */
+const loads = (count) => count !== undefined && `${+count.toFixed(1)} ${count === 1 ? 'load' : 'loads'}`;
+
+/** @param {number | undefined} micros */
+const cpu = (micros) => micros !== undefined && `CPU ${micros.toFixed(micros < 10 ? 1 : 0)} µs`;
 
 /** @param {import('./summary.mjs').RowSummary[]} rows */
 export function terminalTable(rows) {
@@ -74,8 +83,8 @@ export function caption({ date, commit, machine, options, versions, rows }) {
     .join(', ');
   return (
     `${date.slice(0, 10)}, commit ${commit}, Node ${machine.node}, ${machine.cores} x ${machine.cpu}, ` +
-    `Redis ${machine.redis}; medians of ${rounds} interleaved rounds of ${options.ms} ms` +
+    `Redis ${machine.redis}${machine.postgres ? `, PostgreSQL ${machine.postgres}` : ''}; medians of ${rounds} interleaved rounds of ${options.ms} ms` +
     `${options.quick ? ' (quick: a first look only)' : ''}, one process per case; ratio to the row's first subject ` +
-    `of the same round; 1 KB JSON value.${busy}\n${peers}.`
+    `of the same round; 1 KB JSON value (rows 10 to 14: what they say).${busy}\n${peers}.`
   );
 }

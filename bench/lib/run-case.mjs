@@ -14,7 +14,7 @@ export function stopCases() {
 }
 
 /**
- * @param {{ row: number, subject: string, redisUrl: string, namespace: string, ms: number, warmupMs: number }} instructions
+ * @param {{ row: number, subject: string, redisUrl: string, databaseUrl?: string, namespace: string, ms: number, warmupMs: number }} instructions
  * @returns {Promise<import('../rows/scenarios.mjs').Figures>}
  */
 export function runCase(instructions) {

@@ -6,6 +6,7 @@
  * @typedef {object} OpenOptions
  * @property {'memory' | 'redis' | 'tiered'} tiers
  * @property {string} redisUrl
+ * @property {string} [databaseUrl] of the rows that need PostgreSQL
  * @property {string} namespace prefix of every key in Redis; the harness removes them afterwards
  * @property {number} ttl milliseconds, far longer than a case
  * @property {number} maxEntries bound of the memory tier, more than a case's working set
@@ -18,6 +19,9 @@
  * @property {(key: string) => Product | undefined} [peek] synchronous, memory only
  * @property {() => Promise<unknown>} [settle] background work is done
  * @property {() => unknown} close
+ *
+ * Subjects of row 10 offer `database`, and either `drain(rows)` or `batch`, `write(batch)`, `lanes`, `prepare(rows)`; those of the
+ * CPU of Redis offer `database`, `put(row)`, `settle()`.
  *
  * @typedef {object} Subject
  * @property {(options: OpenOptions) => Promise<Handle> | Handle} open

@@ -8,18 +8,30 @@
  * @property {string} [variant] which configuration of it
  * @property {boolean} [ours] the goal applies to it
  *
+ * @typedef {object} Medians
+ * @property {number} value
+ * @property {number} ratio
+ * @property {number} [p99Ratio]
+ * @property {number} [loads]
+ * @property {number} [cpu] µs per row
+ * @property {(subject: string) => number} over ratio to another subject than the reference
+ *
  * @typedef {object} Row
  * @property {number} id
  * @property {string} scenario
  * @property {'memory' | 'redis' | 'tiered'} tiers
- * @property {string} unit of the absolute figure: ops/s, ns or ms
+ * @property {boolean} [database] it needs PostgreSQL
+ * @property {number} [quickRounds] most rounds of a quick run; for rows whose cases are long
+ * @property {number} [cost] length of a case, about, in those of rows 1 to 9; default 1
+ * @property {string} unit of the absolute figure: ops/s, rows/s, ns, µs or ms
  * @property {string} [reference] name of the subject that is 1.00x
  * @property {string} goal as printed
- * @property {(medians: { value: number, ratio: number, p99Ratio?: number, loads?: number }) => boolean} met
+ * @property {(medians: Medians) => boolean | string[]} met a list: which parts of the goal are missed
  * @property {Entry[]} subjects the order they run in
  * @property {(handle: any, context: import('./scenarios.mjs').Context) => Promise<import('./scenarios.mjs').Figures>} measure
  */
 import { decoratorOverhead, memoryHit, memoryPeek, memorySet, missBurst, redisHit, tieredSet } from './scenarios.mjs';
+import { writeBehindRows } from './write-behind.mjs';
 
 const peer = (name, variant) => ({ name: variant ? `${name} (${variant})` : name, module: name, variant });
 const ours = (variant, label = variant) => ({
@@ -167,6 +179,8 @@ export const rows = [
     subjects: [peer('ioredis', 'autopipelining'), ours(), peer('bentocache'), peer('cache-manager')],
     measure: tieredSet(64),
   },
+  // 11 is about hit ratios: no matter of rounds and clocks.
+  ...writeBehindRows,
 ];
 
 /** @param {number} id */

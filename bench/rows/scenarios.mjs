@@ -7,11 +7,13 @@
  * @property {number} warmupMs
  * @property {ReturnType<typeof import('../lib/source.mjs').createSource>} source
  * @property {number} maxEntries bound of the memory tier
+ * @property {string} redisUrl
  * @typedef {object} Figures
  * @property {number} value the figure of the row, in its unit
  * @property {number} [p50] milliseconds
  * @property {number} [p99] milliseconds
  * @property {number} [loads] calls of the source per burst
+ * @property {number} [cpu] µs of this process per row
  * @property {number} [keysInRedis] at least so many keys must be found there
  */
 import { isDeepStrictEqual } from 'node:util';

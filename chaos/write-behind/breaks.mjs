@@ -7,11 +7,11 @@ import { pathToFileURL } from 'node:url';
 /** @typedef {{ edit(script: string, from: string, to: string): void, flusher: any, runtime: any }} Inside */
 
 /** How ACK finds a dead letter that is not newer than what was written. */
-const LETTER_CHECK = "if letter and tonumber(string.match(letter, '^%d+')) <= tonumber(ARGV[i + 1]) then";
+const LETTER_CHECK = "if letter and tonumber(string.match(letter, '^%d+')) <= tonumber(acked) then";
 
 /**
  * `rules` are those that it breaks, one of them at least has to be found; `faults` are what it takes to show.
- * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: Inside): void | { statement(query: string): boolean } }>}
+ * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: Inside): void | { rewrite(query: string): string } }>}
  */
 export const BREAKS = {
   'ack-early': {
@@ -41,19 +41,19 @@ export const BREAKS = {
     what: 'skip the fence',
     rules: [5],
     faults: ['pause-delete', 'pause-newer'],
-    make: () => ({ statement: (query) => query.includes('strata_fence') && query.startsWith('INSERT') }),
+    make: () => ({ rewrite: (query) => query.replace('WHERE f.epoch <= excluded.epoch', '') }),
   },
   'same-epoch': {
     what: 'claim without a new epoch',
     rules: [5],
     faults: ['pause-delete', 'pause-newer'],
-    make: ({ edit }) => edit('CLAIM', 'epoch = epoch + 1', 'epoch = math.max(epoch, 1)'),
+    make: ({ edit }) => edit('CLAIM', 'epoch = math.max(epoch + 1, micros)', 'epoch = math.max(epoch, 1)'),
   },
   'blind-ack': {
     what: 'acknowledge without comparing versions',
     rules: [1, 2, 6],
     faults: [],
-    make: ({ edit }) => edit('ACK', 'if version == ARGV[i + 1] then', 'if version then'),
+    make: ({ edit }) => edit('ACK', 'if versions[place] == acked then', 'if versions[place] then'),
   },
   'blind-patch': {
     what: 'patch without comparing states',
@@ -65,7 +65,7 @@ export const BREAKS = {
     what: 'ACK leaves the payload behind',
     rules: [3],
     faults: [],
-    make: ({ edit }) => edit('ACK', 'for place = 2, 4', 'for place = 2, 2'),
+    make: ({ edit }) => edit('ACK', "redis.call('HDEL', KEYS[3], unpack(done))", ''),
   },
   'version-back': {
     what: 'versions from a coarse clock',
@@ -99,13 +99,13 @@ export const BREAKS = {
   'letter-lost': {
     what: 'ACK of an old version deletes a newer dead letter',
     rules: [1, 6],
-    faults: ['pause-letter'],
+    faults: ['pause-letter', 'pause-letter'],
     make: ({ edit }) => edit('ACK', LETTER_CHECK, 'if letter then'),
   },
   'outage-counts': {
     what: 'charge attempts for an outage',
     rules: [1],
-    faults: ['postgres-stop'],
+    faults: ['postgres-stop', 'postgres-stop'],
     make({ flusher }) {
       const { attempt } = flusher;
       flusher.attempt = function (run, writes) {

@@ -143,7 +143,7 @@ export const FAULTS = {
     run: (stage, _random, id) =>
       pauseWith(
         stage,
-        'committed',
+        'unacked',
         id,
         () => act(stage, 'put', 'Item', id, { n: 1 }),
         async () => {
@@ -239,9 +239,9 @@ export const FAULTS = {
   },
   'wakes-none': {
     title: 'wake-ups: all of them dropped',
-    seconds: 14,
+    seconds: 16,
     // Long enough to see that it is not the wake-ups that come after.
-    run: (stage) => wakeUps(stage, { drop: 1 }, 14_000),
+    run: (stage) => wakeUps(stage, { drop: 1 }, 16_000),
   },
   'wakes-doubled': {
     title: 'wake-ups: doubled, two workers on one shard',

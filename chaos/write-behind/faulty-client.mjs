@@ -23,7 +23,7 @@ export class FaultyClient {
   /**
    * @param {any} client
    * @param {(event: object) => Promise<void>} tell
-   * @param {{ statement?(query: string): boolean }} broken statements that are answered and not sent
+   * @param {{ rewrite?(query: string): string }} broken other statements
    */
   constructor(client, tell, broken) {
     this.client = client;
@@ -72,7 +72,7 @@ export class FaultyClient {
       $queryRawUnsafe: async () => [],
       $executeRawUnsafe: async (_query, ...values) => {
         if (values.length === 1) payloads += values[0];
-        return 1;
+        return Number.MAX_SAFE_INTEGER; // as many as were wanted
       },
     };
     await work(nobody);
@@ -80,12 +80,10 @@ export class FaultyClient {
   }
 
   #through(tx) {
-    const { broken } = this;
-    if (!broken.statement) return tx;
+    const rewritten = (query) => this.broken.rewrite?.(query) ?? query;
     return {
       $queryRawUnsafe: (query, ...values) => tx.$queryRawUnsafe(query, ...values),
-      $executeRawUnsafe: async (query, ...values) =>
-        broken.statement(query) ? 1 : tx.$executeRawUnsafe(query, ...values),
+      $executeRawUnsafe: (query, ...values) => tx.$executeRawUnsafe(rewritten(query), ...values),
     };
   }
 

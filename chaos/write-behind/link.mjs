@@ -1,8 +1,9 @@
 // The two ends of the line between the suite and one of its processes.
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { within } from '../lib/time.mjs';
+import { promisify } from 'node:util';
+import { until, within } from '../lib/time.mjs';
 
 /** In a process of the suite: answers its calls, and ends with it. @param {Record<string, Function>} methods */
 export function serve(methods) {
@@ -78,9 +79,25 @@ export class Child {
 
   /** @param {NodeJS.Signals} signal */
   signal(signal) {
-    if (!this.ended) process.kill(this.process.pid, signal);
+    if (!this.ended) this.process.kill(signal); // no error if it is gone already
     if (signal === 'SIGSTOP') this.stopped = true;
     if (signal === 'SIGCONT') this.stopped = false;
+  }
+
+  /** It has told that it is about to stop; on a busy machine that takes a while, and a SIGCONT in between would be lost. */
+  async untilStopped() {
+    const state = () =>
+      promisify(execFile)('ps', ['-o', 'stat=', '-p', `${this.process.pid}`]).then(({ stdout }) => stdout);
+    const stopped = await until(
+      () =>
+        state().then(
+          (text) => text.startsWith('T'),
+          () => true,
+        ),
+      30_000,
+      20,
+    );
+    if (!stopped) throw new Error(`${this.name} does not stop`);
   }
 
   async kill() {

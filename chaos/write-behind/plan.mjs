@@ -18,8 +18,9 @@ export const WRITE_BEHIND = {
   requireDurability: true,
 };
 
-/** Everything dirty is flushed within delay + grace + sweep + lease. Other programs use this machine too: three times as long. */
-export const boundOf = ({ flushDelay, grace, sweep, lease }) => 3 * (flushDelay + grace + sweep + lease) + 3_000;
+/** Everything dirty is flushed within delay + grace + sweep + lease. Faults come one after the other, and other programs use
+ * this machine, too: four times as long. */
+export const boundOf = ({ flushDelay, grace, sweep, lease }) => 4 * (flushDelay + grace + sweep + lease) + 3_000;
 
 /** What a quick run has of each; the most important ones first. */
 const QUICK = {

@@ -112,7 +112,10 @@ export class Stage {
     const child = await Promise.race([struck, sleep(ms)]);
     this.#waiting.delete(id);
     for (const worker of workers) if (worker !== child) worker.call('disarm', id).catch(() => {});
-    if (child && arm.act === 'stop') child.stopped = true;
+    if (child && arm.act === 'stop') {
+      child.stopped = true;
+      await child.untilStopped();
+    }
     return child;
   }
 
@@ -165,11 +168,20 @@ export class Stage {
     const processors = role === 'worker';
     const writeBehind = { processors, ...this.settings.writeBehind, ...this.settings[role], ...settings };
     const own = { ...this.settings, writeBehind, history: join(this.folder, 'history') };
-    const onEvent = (event, from) => this.#waiting.get(event.arm)?.(from);
+    const onEvent = (event, from) => this.#struck(event.arm, from);
     const child = new Child(name, SCRIPTS[role], own, join(this.folder, 'logs', `${place}.log`), onEvent);
     this.children.set(place, child);
     child.exited.then(() => this.ends.set(name, micros()));
     return child;
+  }
+
+  async #struck(arm, child) {
+    const first = this.#waiting.get(arm);
+    this.#waiting.delete(arm);
+    if (first) return first(child);
+    // Two were armed, and this one did so before its arm was taken back: nobody counts on it.
+    await child.untilStopped();
+    child.signal('SIGCONT');
   }
 
   async #arrived(place, child, settings) {

@@ -5,31 +5,39 @@ import { config, serve, tell } from './link.mjs';
 import { controlWakeUps } from './wakes.mjs';
 
 const wakes = controlWakeUps(`${config.seed}:${config.name}`);
-await fallInAck();
-const { entities, client, close } = await openApp(config, tell);
+const AROUND_ACK = new Set(['acking', 'unacked']);
 /** @type {any} */
 let acking;
+await fallInAck();
+const { entities, client, close } = await openApp(config, tell);
 
-/** ACK is sent, and its answer never read. */
+/** acking: ACK is sent, and its answer never read. unacked: it is sent, but later. */
 async function fallInAck() {
   const { RedisBuffer } = await built(config.dist, 'write-behind/redis/redis-buffer.js');
   const { ack } = RedisBuffer.prototype;
-  RedisBuffer.prototype.ack = function (...args) {
-    const sent = ack.apply(this, args);
-    if (acking === undefined) return sent;
+  RedisBuffer.prototype.ack = async function (shard, writes) {
     const arm = acking;
+    if (arm === undefined || (arm.key !== undefined && !writes.some(({ key }) => key === arm.key))) {
+      return ack.call(this, shard, writes);
+    }
     acking = undefined;
-    return tell({ type: 'struck', arm: arm.id }).then(() => strike(arm));
+    const sent = arm.at === 'acking' ? ack.call(this, shard, writes) : undefined;
+    await tell({ type: 'struck', arm: arm.id });
+    await strike(arm);
+    return sent ?? ack.call(this, shard, writes);
   };
 }
 
 serve({
   wakes,
   arm(arm) {
-    if (arm.at === 'acking') acking = arm;
+    if (AROUND_ACK.has(arm.at)) acking = arm;
     else client.arm(arm);
   },
-  disarm: (id) => client.disarm(id),
+  disarm(id) {
+    if (acking?.id === id) acking = undefined;
+    return client.disarm(id);
+  },
   block: (ms) => strike({ act: 'block', ms }),
   stats: (entity) => entities[entity].stats(),
   async close() {

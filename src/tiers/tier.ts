@@ -96,6 +96,8 @@ export interface RemoteTierFactory {
 export interface RemoteServer {
   /** Whether there is a connection. */
   readonly ready: boolean;
+  /** What the client puts in front of every key; '' if nothing. */
+  readonly keyPrefix: string;
   /** Waits for the first connection, within a deadline; whether it is there. */
   connect(): Promise<boolean>;
   /** Rejects with `CacheUnavailableError` when there is no answer in time, no connection, or an error. Texts come as buffers. */

@@ -15,7 +15,7 @@ interface Waiting {
 
 /** How often a full shard is tried again. */
 const PAUSE: Milliseconds = 20;
-/** How many waiting writes try at once. */
+/** How many waiting writes try at once, at most: one to find out whether there is room, then more and more. */
 const TRIES = 64;
 
 /** Writers that wait for room in one shard, in the order in which they came. One timer for all of them. */
@@ -23,6 +23,7 @@ export class Backlog {
   /** Also those that are being tried: they keep their places until it is known what became of them. */
   private readonly waiting = new Set<Waiting>();
   private trying = false;
+  private tries = 1;
   private closed: (() => Error) | undefined;
 
   constructor(
@@ -89,7 +90,7 @@ export class Backlog {
   private first(): Waiting[] {
     const first = new Map<string, Waiting>();
     for (const entry of this.waiting) {
-      if (first.size === TRIES) break;
+      if (first.size === this.tries) break;
       if (!first.has(entry.write.key)) first.set(entry.write.key, entry);
     }
     return [...first.values()];
@@ -100,6 +101,7 @@ export class Backlog {
     try {
       const writes = entries.map(({ write }) => write);
       const answers = await this.buffer.write(this.shard, writes);
+      this.tries = answers.some(({ status }) => status === 'full') ? 1 : Math.min(2 * this.tries, TRIES);
       entries.forEach((entry, i) => {
         const answer = answers[i] as Marked;
         entry.trying = false;

@@ -1,11 +1,11 @@
 import { type ConnectionOptions, type Job, Queue, Worker } from 'bullmq';
 import type { Milliseconds } from '../engine/duration.js';
 import type { RemoteServer } from '../tiers/tier.js';
+import { atMost } from './at-most.js';
 import type { WakeUps, Work } from './wake-ups.js';
 
 export interface BullMqOptions {
-  /** Prefix of the queue's keys. */
-  prefix: string;
+  namespace: string;
   concurrency: number;
   /** How often the queue has the shards swept. */
   sweep: Milliseconds;
@@ -15,9 +15,17 @@ export interface BullMqOptions {
 
 const QUEUE = 'write-behind';
 
+/** A wake-up that is further away than this must not stand in the way of nearer ones: BullMQ keeps the first one of an id. */
+const FAR: Milliseconds = 1_000;
+/** A process that does not know an entity hands its wake-ups on: after this time, so many times. Then the sweep has to do. */
+const HAND_ON: Milliseconds = 50;
+const HANDS = 20;
+
 interface FlushJob {
   entity: string;
   shard: number;
+  /** Through how many processes it went. */
+  hands?: number;
 }
 
 type Ended = { disconnect(): void };
@@ -30,17 +38,19 @@ export class BullMqWakeUps implements WakeUps {
   private readonly connections: Ended[] = [];
   private readonly queue: Queue;
   private worker: Worker | undefined;
+  private readonly prefix: string;
   private closed = false;
 
   constructor(
     private readonly server: RemoteServer,
     private readonly options: BullMqOptions,
   ) {
+    this.prefix = `${server.keyPrefix}{${options.namespace}:w}`;
     // What cannot be sent now is not sent at all: the sweep finds it, and nothing piles up while Redis is away.
     const connection = this.connect({ enableOfflineQueue: false, maxRetriesPerRequest: 0 });
     this.queue = new Queue(QUEUE, {
       connection,
-      prefix: options.prefix,
+      prefix: this.prefix,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 1 },
     });
     this.queue.on('error', (error) => options.onError(error));
@@ -48,15 +58,16 @@ export class BullMqWakeUps implements WakeUps {
 
   async start(work: Work | undefined): Promise<void> {
     if (!work) return;
-    const { prefix, concurrency, sweep, onError } = this.options;
+    const { concurrency, sweep, onError } = this.options;
     const connection = this.connect({ maxRetriesPerRequest: null, enableOfflineQueue: true });
-    this.worker = new Worker(QUEUE, (job) => take(job, work), {
+    this.worker = new Worker(QUEUE, (job) => this.take(job, work), {
       connection,
-      prefix,
+      prefix: this.prefix,
       concurrency: concurrency + 1, // one for the sweep
       lockDuration: 15_000,
       stalledInterval: 5_000,
       maxStalledCount: 1_000_000,
+      runRetryDelay: 1_000,
     });
     this.worker.on('error', (error) => onError(error));
     this.worker.on('failed', (_job, error) => onError(error));
@@ -65,18 +76,32 @@ export class BullMqWakeUps implements WakeUps {
   }
 
   wake(entity: string, shard: number, delay: Milliseconds): void {
-    if (this.closed) return;
-    const id = `${entity}.${shard}`;
+    this.add({ entity, shard }, delay, delay > FAR ? 'far' : 'near');
+  }
+
+  async close(limit: Milliseconds): Promise<void> {
+    this.closed = true;
+    // BullMQ waits for a Redis that is away.
+    const ended = Promise.resolve(this.worker?.close()).then(() => this.queue.close());
+    await atMost(limit, ended);
+    // Ends its timers; there is nothing left to wait for.
+    void Promise.resolve(this.worker?.close(true)).catch(() => undefined);
+    for (const connection of this.connections) connection.disconnect();
+  }
+
+  private add(job: FlushJob, delay: Milliseconds, kind: 'near' | 'far' | 'handed on'): void {
+    const id = `${job.entity}.${job.shard}${kind === 'near' ? '' : ` ${kind}`}`;
     this.queue
-      .add('flush', { entity, shard }, { delay: Math.ceil(delay), deduplication: { id, keepLastIfActive: true } })
+      .add('flush', job, { delay: Math.ceil(delay), deduplication: { id, keepLastIfActive: true } })
       .catch((error: unknown) => this.options.onError(error));
   }
 
-  async close(): Promise<void> {
-    this.closed = true;
-    await this.worker?.close().catch(() => undefined);
-    await this.queue.close().catch(() => undefined);
-    for (const connection of this.connections) connection.disconnect();
+  private async take(job: Job, work: Work): Promise<void> {
+    if (job.name === 'sweep') return work.sweep();
+    const { entity, shard, hands = 0 } = job.data as FlushJob;
+    if (work.knows(entity)) return work.flush(entity, shard);
+    // Another version of the app, or another app of this namespace, has written it.
+    if (hands < HANDS && !this.closed) this.add({ entity, shard, hands: hands + 1 }, HAND_ON, 'handed on');
   }
 
   private async schedule(every: Milliseconds): Promise<void> {
@@ -92,7 +117,7 @@ export class BullMqWakeUps implements WakeUps {
   }
 
   private connect(options: Record<string, unknown>): ConnectionOptions {
-    // BullMQ writes its keys without the prefix of an ioredis client, and refuses one that has it.
+    // BullMQ refuses a client with a prefix; that of the keys is part of the queue's.
     const connection = this.server.duplicate({ ...options, keyPrefix: '' }) as Ended & {
       on(event: 'error', listener: (error: unknown) => void): void;
     };
@@ -100,10 +125,4 @@ export class BullMqWakeUps implements WakeUps {
     this.connections.push(connection);
     return connection as unknown as ConnectionOptions;
   }
-}
-
-async function take(job: Job, work: Work): Promise<void> {
-  if (job.name === 'sweep') return work.sweep();
-  const { entity, shard } = job.data as FlushJob;
-  await work.flush(entity, shard);
 }

@@ -9,7 +9,9 @@ const LONGEST_PROBE = 2_000;
  * of every shard trying with all its rows.
  */
 export class DatabaseGate {
-  private delay: Milliseconds | undefined;
+  open = true;
+  /** It goes on growing until a batch succeeds: a database may answer the question and break down under the batch. */
+  private delay: Milliseconds = FIRST_PROBE;
   private cancel: (() => void) | undefined;
   private closed = false;
 
@@ -21,19 +23,20 @@ export class DatabaseGate {
     private readonly back: () => void,
   ) {}
 
-  get open(): boolean {
-    return this.delay === undefined;
-  }
-
   /** When to ask again whether it is open. */
   get retryIn(): Milliseconds {
-    return this.delay ?? 0;
+    return this.open ? 0 : this.delay;
   }
 
   shut(): void {
-    if (this.delay !== undefined || this.closed) return;
-    this.delay = FIRST_PROBE;
+    if (!this.open || this.closed) return;
+    this.open = false;
     this.wait();
+  }
+
+  /** A batch succeeded. */
+  worked(): void {
+    this.delay = FIRST_PROBE;
   }
 
   close(): void {
@@ -42,19 +45,18 @@ export class DatabaseGate {
   }
 
   private wait(): void {
-    this.cancel = this.clock.after(this.delay ?? 0, () => void this.look());
+    this.cancel = this.clock.after(this.delay, () => void this.look());
   }
 
   private async look(): Promise<void> {
-    try {
-      await this.probe();
-    } catch {
-      if (this.closed) return;
-      this.delay = Math.min((this.delay ?? FIRST_PROBE) * 2, LONGEST_PROBE);
-      this.wait();
-      return;
-    }
-    this.delay = undefined;
-    if (!this.closed) this.back();
+    const answers = await this.probe().then(
+      () => true,
+      () => false,
+    );
+    this.delay = Math.min(this.delay * 2, LONGEST_PROBE);
+    if (this.closed) return;
+    if (!answers) return this.wait();
+    this.open = true;
+    this.back();
   }
 }

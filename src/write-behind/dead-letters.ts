@@ -1,4 +1,4 @@
-import { shardOf } from './shard-of.js';
+import { byShard } from './shard-of.js';
 import type { Table } from './table.js';
 import type { DeadLetter, DeadLetters } from './write-behind.js';
 import type { BufferedLetter, WriteBuffer } from './write-buffer.js';
@@ -42,13 +42,11 @@ export class EntityLetters implements DeadLetters<object, unknown> {
   private places(ids?: readonly unknown[]): Map<number, string[] | undefined> {
     const { shards } = this.settings;
     if (ids === undefined) return new Map(Array.from({ length: shards }, (_, shard) => [shard, undefined]));
-    const places = new Map<number, string[]>();
-    for (const id of ids) {
-      const { key } = this.table().encodeId(id);
-      const shard = shardOf(key, shards);
-      places.set(shard, [...(places.get(shard) ?? []), key]);
-    }
-    return places;
+    const table = this.table();
+    return byShard(
+      ids.map((id) => table.encodeId(id).key),
+      shards,
+    );
   }
 
   private show({ operation, payload, version, error, attempts, at }: BufferedLetter): DeadLetter<object, unknown> {

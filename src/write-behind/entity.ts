@@ -5,7 +5,7 @@ import { Batch } from '../tiers/redis/batch.js';
 import { Backlog } from './backlog.js';
 import { EntityLetters } from './dead-letters.js';
 import { Settling } from './settling.js';
-import { shardOf } from './shard-of.js';
+import { byShard, shardOf } from './shard-of.js';
 import type { Encoded, Table } from './table.js';
 import {
   WriteBehindConflictError,
@@ -117,13 +117,11 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
     const table = this.table();
     const encoded = table.encodeId(id);
     for (let tries = 0; tries < PATCHES; tries++) {
-      const [found] = await this.readings([encoded]);
-      const reading = found as KeyReading;
+      const reading = await this.readingToChange(encoded, options);
       const payload = await this.payloadOf(reading, encoded, false);
       if (payload === null) {
         throw new WriteBehindConflictError(name, 'there is no such row', 'Use put() to write a new one.');
       }
-      if (reading.state === undefined) throw new WriteBehindOverflowError(name, 0);
       const changed = await change(table.decode(payload));
       const next = table.encode(changed);
       if (next.key !== encoded.key) {
@@ -147,20 +145,29 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
     );
   }
 
+  /** With a state to compare. A memory without room for one is a full buffer. */
+  private async readingToChange(id: Encoded, options: WriteOptions): Promise<KeyReading & { state: KeyState }> {
+    const { name, overflow, writeTimeout } = this.settings;
+    const { clock } = this.host;
+    const patience = overflow === 'reject' ? 0 : this.timeoutOf(options.timeout, writeTimeout);
+    const end = elapsed(clock) + patience;
+    for (;;) {
+      const [reading] = await this.readings([id]);
+      if (reading?.state !== undefined) return reading as KeyReading & { state: KeyState };
+      if (elapsed(clock) >= end) throw new WriteBehindOverflowError(name, patience);
+      await new Promise<void>((resolve) => clock.after(ROOM_PAUSE, resolve));
+      if (this.closed) throw this.isClosed();
+    }
+  }
+
   async flush(options: { ids?: readonly unknown[]; timeout?: WriteOptions['timeout'] } = {}): Promise<void> {
     const { name, shards, writeTimeout } = this.settings;
     const timeout = this.timeoutOf(options.timeout, Math.max(writeTimeout, 30_000));
     const table = this.table();
-    const wanted = new Map<number, string[] | undefined>();
-    if (options.ids === undefined) {
-      for (let shard = 0; shard < shards; shard++) wanted.set(shard, undefined);
-    } else {
-      for (const id of options.ids) {
-        const { key } = table.encodeId(id);
-        const shard = shardOf(key, shards);
-        wanted.set(shard, [...(wanted.get(shard) ?? []), key]);
-      }
-    }
+    const keys = options.ids?.map((id) => table.encodeId(id).key);
+    const wanted: Iterable<[number, string[] | undefined]> = keys
+      ? byShard(keys, shards)
+      : Array.from({ length: shards }, (_, shard) => [shard, undefined]);
     await this.asked('flush', async () => {
       const late = (): Error => new WriteBehindTimeoutError(name, 'A flush', timeout);
       await Promise.all(
@@ -179,13 +186,9 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
 
   async forget(ids: readonly unknown[]): Promise<void> {
     const table = this.table();
+    const keys = ids.map((id) => table.encodeId(id).key);
     await this.asked('forget', () =>
-      Promise.all(
-        ids.map((id) => {
-          const { key } = table.encodeId(id);
-          return this.buffer.forget(shardOf(key, this.settings.shards), [key]);
-        }),
-      ),
+      Promise.all(Array.from(byShard(keys, this.settings.shards), ([shard, some]) => this.buffer.forget(shard, some))),
     );
   }
 

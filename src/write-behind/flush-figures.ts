@@ -2,7 +2,6 @@ import type { Milliseconds } from '../engine/duration.js';
 import type { FlushReport } from './flusher.js';
 import type { ErrorClass } from './table.js';
 import type { WriteBehindLog } from './write-behind.port.js';
-import type { PendingWrite } from './write-buffer.js';
 
 const MEANING: Record<ErrorClass, string> = {
   transient: 'it is tried again',
@@ -45,7 +44,7 @@ export class FlushFigures implements FlushReport {
     );
   }
 
-  letter(_write: PendingWrite, _reason: string): void {
+  letter(): void {
     // The database's message may quote values: it is in the dead letter, not in the log.
     const remedy = 'Look at deadLetters.list(), correct the cause, replay() or discard().';
     this.log.alarm(`${this.entity} letter`, `A row of ${this.entity} became a dead letter. ${remedy}`);

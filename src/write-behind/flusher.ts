@@ -1,13 +1,17 @@
+import { type Clock, elapsed } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { DatabaseGate } from './database-gate.js';
 import { type ErrorClass, FencedError, type Table } from './table.js';
-import type { Failure, PendingWrite, WriteBuffer } from './write-buffer.js';
+import type { Claim, Failure, PendingWrite, WriteBuffer } from './write-buffer.js';
 
 export interface FlusherOptions {
-  entity: string;
   batchSize: number;
   flushDelay: Milliseconds;
   lease: Milliseconds;
+  /** Of this process: no other one may have it. */
+  id: string;
+  clock: Clock;
+  random: () => number;
 }
 
 /** What a flusher tells: for the log and for figures. */
@@ -26,12 +30,15 @@ export interface DatabaseErrors {
 /** After so much time a flush makes room for other shards. */
 const BUDGET: Milliseconds = 2_000;
 
-/** Pauses of a shard after trouble that is not its rows' fault. */
-const FIRST_PAUSE = 50;
-const LONGEST_PAUSE = 30_000;
+/** How long this process leaves a shard alone after trouble that is not its rows' fault. */
+const FIRST_REST = 50;
+const LONGEST_REST = 30_000;
+
+/** A process that rests hands a wake-up on after at most this: others may have no trouble. */
+const HAND_OVER = 500;
 
 /** The database did not take a batch for reasons of its own. */
-class Trouble extends Error {
+class NotWritten extends Error {
   constructor(
     readonly kind: ErrorClass,
     cause: unknown,
@@ -48,6 +55,16 @@ interface Run {
   shard: number;
   owner: string;
   epoch: number;
+  /** When it has to make room for other shards. */
+  end: Milliseconds;
+}
+
+/** What trouble has left behind in this process, until batches of the shard succeed again. */
+interface Trouble {
+  times: number;
+  restUntil: Milliseconds;
+  /** Most rows of a batch: one that takes too long is halved. */
+  limit: number;
 }
 
 /** Moves pending writes of one entity into the database: claim, write, acknowledge. Any number of processes may. */
@@ -55,7 +72,8 @@ export class Flusher {
   /** Why nothing is flushed: the table is not what it was. */
   paused: string | undefined;
   private readonly running = new Map<number, Promise<Milliseconds | undefined>>();
-  private readonly troubles = new Map<number, number>();
+  private readonly next = new Map<number, Promise<Milliseconds | undefined>>();
+  private readonly troubles = new Map<number, Trouble>();
   private runs = 0;
 
   constructor(
@@ -65,53 +83,63 @@ export class Flusher {
     private readonly errors: DatabaseErrors,
     private readonly report: FlushReport,
     private readonly options: FlusherOptions,
-    /** Of this process: no other one may have it. */
-    private readonly id: string,
-    private readonly random: () => number,
   ) {}
 
   /**
-   * Flushes what is due. Answers when the shard should be looked at again; `undefined`: nothing is left, or others do it. `force`: also
-   * while the shard is left alone after trouble. Rejects only if the buffer cannot be asked.
+   * Flushes what is due. Answers when the shard should be looked at again; `undefined`: nothing is left, or others do it.
+   * `force`: all that is due when it is called, also while this process rests after trouble. Rejects only if the buffer
+   * cannot be asked.
    */
   flush(shard: number, force = false): Promise<Milliseconds | undefined> {
     const running = this.running.get(shard);
-    if (running) return running;
+    if (running) return force ? this.after(shard, running) : running;
     const run = this.run(shard, force).finally(() => this.running.delete(shard));
     this.running.set(shard, run);
     return run;
   }
 
-  /** Waits for the runs that are under way. */
-  async idle(): Promise<void> {
-    await Promise.allSettled(this.running.values());
+  /** What is due now may have become so after the run under way had claimed: one more for all who ask meanwhile. */
+  private after(shard: number, running: Promise<unknown>): Promise<Milliseconds | undefined> {
+    const known = this.next.get(shard);
+    if (known) return known;
+    const again = (): Promise<Milliseconds | undefined> => {
+      this.next.delete(shard);
+      return this.flush(shard, true);
+    };
+    const next = running.then(again, again);
+    this.next.set(shard, next);
+    return next;
   }
 
   private async run(shard: number, force: boolean): Promise<Milliseconds | undefined> {
     if (!this.gate.open) return this.gate.retryIn;
-    if (this.paused !== undefined) return LONGEST_PAUSE;
-    const { batchSize, flushDelay, lease } = this.options;
+    if (this.paused !== undefined) return undefined; // the sweep looks whether the table fits again
+    const { flushDelay, lease, id } = this.options;
+    const begin = this.now();
+    const rest = (this.troubles.get(shard)?.restUntil ?? begin) - begin;
+    if (rest > 0 && !force) return Math.min(rest, HAND_OVER);
     // An owner of its own for each run: two runs of one process must not take each other's claim for theirs.
-    const owner = `${this.id}:${++this.runs}`;
-    const begin = performance.now();
-    const claim = { owner, lease, limit: batchSize, ahead: flushDelay, force };
+    const owner = `${id}:${++this.runs}`;
+    const claim = (ahead: Milliseconds): Promise<Claim> =>
+      this.buffer.claim(shard, { owner, lease, limit: this.limitOf(shard), ahead });
     let pause: Milliseconds = 0;
     try {
-      let claimed = await this.buffer.claim(shard, claim);
-      // Whoever has it flushes it; if he died, the sweep comes when his lease is over. But if it rests after trouble, this may
-      // be the wake-up that the one for the end of its rest was merged with.
-      if (claimed.status === 'refused') return this.troubles.has(shard) ? claimed.retryIn : undefined;
+      let claimed = await claim(flushDelay);
+      // Whoever has it flushes it; if he died, the sweep comes when his lease is over.
+      if (claimed.status === 'refused') return undefined;
+      const run: Run = { shard, owner, epoch: claimed.epoch, end: begin + BUDGET };
       while (claimed.status === 'claimed' && claimed.writes.length > 0) {
-        await this.write({ shard, owner, epoch: claimed.epoch }, claimed.writes);
-        this.troubles.delete(shard);
-        if (performance.now() - begin > BUDGET) break;
-        claimed = await this.buffer.claim(shard, { ...claim, ahead: 0 });
+        run.epoch = claimed.epoch;
+        await this.write(run, claimed.writes);
+        this.recovered(shard);
+        if (this.now() > run.end) break;
+        claimed = await claim(0);
       }
     } catch (error) {
-      if (!(error instanceof Trouble || error instanceof Lost)) throw error;
-      if (error instanceof Trouble) pause = this.after(shard, error);
+      if (!(error instanceof NotWritten || error instanceof Lost)) throw error;
+      if (error instanceof NotWritten) pause = this.troubled(shard, error);
     }
-    return this.buffer.release(shard, owner, pause);
+    return this.buffer.release(shard, owner, Math.min(pause, HAND_OVER));
   }
 
   /** Writes a batch. Where the rows are at fault it is halved until the bad ones are alone: their neighbours are written. */
@@ -122,13 +150,14 @@ export class Flusher {
     } catch (error) {
       if (error instanceof Lost) throw error;
       const kind = this.errors.classify(error);
-      if (kind !== 'data' && kind !== 'order') throw new Trouble(kind, error);
+      if (kind !== 'data' && kind !== 'order') throw new NotWritten(kind, error);
       if (writes.length === 1) return this.refused(run.shard, writes[0] as PendingWrite, kind, error);
       const middle = Math.ceil(writes.length / 2);
-      for (const half of [writes.slice(0, middle), writes.slice(middle)]) {
-        await this.renew(run);
-        await this.write(run, half);
-      }
+      await this.renew(run);
+      await this.write(run, writes.slice(0, middle));
+      if (this.now() > run.end) return; // the other half stays due
+      await this.renew(run);
+      await this.write(run, writes.slice(middle));
       return;
     }
     await this.buffer.ack(run.shard, writes);
@@ -140,8 +169,8 @@ export class Flusher {
       await this.table.write(run.shard, run.epoch, writes);
     } catch (error) {
       if (!(error instanceof FencedError)) throw error;
-      // Somebody newer wrote; or Redis lost its memory of epochs, and we are the newest all the same: as long as the claim
-      // still is ours, it may take a higher one. A second refusal ends the run.
+      // Somebody newer wrote; or the clock of Redis went back after it lost its memory, and we are the newest all the same: as
+      // long as the claim still is ours, it may take a higher epoch. A second refusal ends the run.
       await this.renew(run, error.epoch + 1);
       await this.table.write(run.shard, run.epoch, writes).catch((again: unknown) => {
         throw again instanceof FencedError ? new Lost() : again;
@@ -151,7 +180,7 @@ export class Flusher {
 
   private async renew(run: Run, epochAtLeast = 0): Promise<void> {
     const { owner, shard } = run;
-    const claim = { owner, lease: this.options.lease, limit: 0, ahead: 0, epochAtLeast, force: true };
+    const claim = { owner, lease: this.options.lease, limit: 0, ahead: 0, epochAtLeast };
     const renewed = await this.buffer.claim(shard, claim);
     // Refused if anybody else had the shard since: what we hold may be older than what they wrote.
     if (renewed.status === 'refused') throw new Lost();
@@ -166,17 +195,36 @@ export class Flusher {
     else if (failed?.result === 'retry') this.report.retry(kind, error);
   }
 
-  /** How long the shard is left alone. */
-  private after(shard: number, { kind, cause }: Trouble): Milliseconds {
+  /** How long this process leaves the shard alone. */
+  private troubled(shard: number, { kind, cause }: NotWritten): Milliseconds {
     this.report.retry(kind, cause);
-    if (kind === 'outage') {
-      this.gate.shut();
+    if (kind === 'schema') {
+      this.paused = this.errors.messageOf(cause);
       return 0;
     }
-    if (kind === 'schema') this.paused = this.errors.messageOf(cause);
-    const troubles = (this.troubles.get(shard) ?? 0) + 1;
-    this.troubles.set(shard, troubles);
-    const pause = Math.min(FIRST_PAUSE * 2 ** Math.min(troubles - 1, 20), LONGEST_PAUSE);
-    return Math.ceil(pause * (1 - this.random() / 2));
+    if (kind === 'outage') this.gate.shut();
+    const times = (this.troubles.get(shard)?.times ?? 0) + 1;
+    const longest = Math.min(FIRST_REST * 2 ** Math.min(times - 1, 20), LONGEST_REST);
+    const rest = Math.ceil(longest * (1 - this.options.random() / 2));
+    const limit = Math.max(1, Math.floor(this.limitOf(shard) / 2));
+    this.troubles.set(shard, { times, restUntil: this.now() + rest, limit });
+    return rest;
+  }
+
+  private recovered(shard: number): void {
+    this.gate.worked();
+    const trouble = this.troubles.get(shard);
+    if (!trouble) return;
+    const limit = trouble.limit + Math.ceil(trouble.limit / 8);
+    if (limit >= this.options.batchSize) this.troubles.delete(shard);
+    else this.troubles.set(shard, { times: 0, restUntil: 0, limit });
+  }
+
+  private limitOf(shard: number): number {
+    return this.troubles.get(shard)?.limit ?? this.options.batchSize;
+  }
+
+  private now(): Milliseconds {
+    return elapsed(this.options.clock);
   }
 }

@@ -76,8 +76,8 @@ export class MemoryBuffer implements WriteBuffer {
     return this.shard(shard).fail(failures);
   }
 
-  async release(shard: number, owner: string, pause: Milliseconds = 0): Promise<Milliseconds | undefined> {
-    return this.shard(shard).release(owner, pause);
+  async release(shard: number, owner: string, after: Milliseconds = 0): Promise<Milliseconds | undefined> {
+    return this.shard(shard).release(owner, after);
   }
 
   async dueIn(shard: number): Promise<Milliseconds | undefined> {
@@ -104,8 +104,6 @@ export class MemoryBuffer implements WriteBuffer {
   async replicated(): Promise<number> {
     return 0;
   }
-
-  async close(): Promise<void> {}
 
   private shard(number: number): MemoryShard {
     const shard = this.shards[number];

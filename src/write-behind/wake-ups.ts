@@ -1,8 +1,10 @@
 import type { Clock } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
+import { atMost } from './at-most.js';
 
-/** What is done when somebody is woken. Neither rejects. */
+/** What is done when somebody is woken. Nothing of it rejects. */
 export interface Work {
+  knows(entity: string): boolean;
   flush(entity: string, shard: number): Promise<void>;
   /** Looks for shards that nobody was woken for. */
   sweep(): Promise<void>;
@@ -17,8 +19,8 @@ export interface WakeUps {
   start(work: Work | undefined): Promise<void>;
   /** Does not wait, and does not throw. */
   wake(entity: string, shard: number, delay: Milliseconds): void;
-  /** Takes no further wake-ups, and waits for those under way. */
-  close(): Promise<void>;
+  /** Takes no further wake-ups, and waits for those under way, but not longer than that. */
+  close(limit: Milliseconds): Promise<void>;
 }
 
 /** Wake-ups of one process, by timers: for a buffer in memory. */
@@ -51,10 +53,10 @@ export class TimerWakeUps implements WakeUps {
     this.planned.set(name, { at, cancel });
   }
 
-  async close(): Promise<void> {
+  async close(limit: Milliseconds): Promise<void> {
     this.closed = true;
     for (const { cancel } of this.planned.values()) cancel();
     this.planned.clear();
-    await Promise.all(this.running);
+    await atMost(limit, Promise.all(this.running));
   }
 }

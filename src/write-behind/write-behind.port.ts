@@ -21,7 +21,7 @@ export interface WriteBehindContext {
 
 /** The app's log. `kind`: the same kind is told once in a while only. */
 export interface WriteBehindLog {
-  info(message: string): void;
+  info(message: string, kind?: string): void;
   warn(kind: string, message: string): void;
   alarm(kind: string, message: string): void;
 }

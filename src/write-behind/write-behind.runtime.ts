@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CacheOptionsError, CacheUnavailableError, type OptionProblem } from '../cache.errors.js';
+import { elapsed } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { RemoteServer } from '../tiers/tier.js';
+import { atMost } from './at-most.js';
 import { BullMqWakeUps } from './bullmq-wake-ups.js';
 import { DatabaseGate } from './database-gate.js';
 import { BufferedEntity } from './entity.js';
@@ -24,7 +26,8 @@ import type { WriteBuffer } from './write-buffer.js';
 interface Part {
   name: string;
   shards: number;
-  flushDelay: Milliseconds;
+  /** How long a shard may be overdue before the sweep looks after it. */
+  patience: Milliseconds;
   buffer: WriteBuffer;
   entity: BufferedEntity;
   figures: FlushFigures;
@@ -40,7 +43,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
   private readonly wakeUps: WakeUps;
   private gate: DatabaseGate | undefined;
   private lastSweep = 0;
-  private readonly timers: (() => void)[] = [];
+  private readonly timers = new Map<string, () => void>();
   private stopped: Promise<void> | undefined;
 
   constructor(
@@ -54,7 +57,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     for (const name of options.entities.keys()) this.parts.set(name, this.makePart(name));
     this.wakeUps = this.server
       ? new BullMqWakeUps(this.server, {
-          prefix: `{${namespace}:w}`,
+          namespace,
           concurrency: options.concurrency,
           sweep: options.sweep,
           onError: (error) =>
@@ -78,9 +81,9 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     const client = this.findClient(resolve);
     this.gate = new DatabaseGate(
       this.context.clock,
-      () => Promise.race([...this.parts.values()].map(({ table }) => table?.ping())),
+      async () => this.parts.values().next().value?.table?.ping(),
       () => {
-        this.context.log.info('The database answers again: pending writes are flushed.');
+        this.context.log.info('The database answers again: pending writes are flushed.', 'database');
         void this.sweep(true);
       },
     );
@@ -88,7 +91,8 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     await this.openBuffers();
     const flushes = this.options.processors || !this.server;
     await this.wakeUps.start(flushes ? this : undefined);
-    if (flushes) this.every(this.options.sweep, () => this.sweepIfNobodyDoes());
+    this.lastSweep = elapsed(this.context.clock);
+    if (flushes) this.every('sweep', this.options.sweep, () => this.sweepIfNobodyDoes());
   }
 
   stop(): Promise<void> {
@@ -96,10 +100,16 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     return this.stopped;
   }
 
+  knows(name: string): boolean {
+    return this.parts.has(name);
+  }
+
   async flush(name: string, shard: number, force = false): Promise<void> {
     const part = this.parts.get(name);
-    if (!part?.flusher) return; // a job of a newer version of the app, or one that came before the start
+    if (!part?.flusher) return; // it came before the start
     try {
+      // Somebody waits for it, maybe in a process that does not sweep.
+      if (force && part.flusher.paused !== undefined) await this.unpause(part);
       const dueIn = await part.flusher.flush(shard, force);
       if (dueIn !== undefined && !this.stopped) this.wakeUps.wake(name, shard, dueIn);
     } catch (error) {
@@ -107,16 +117,17 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     }
   }
 
-  /** Flushes what is overdue. `all`: everything that is dirty. */
+  /** Flushes what is overdue. `all`: everything that is due. */
   async sweep(all = false): Promise<void> {
-    this.lastSweep = this.context.clock.now();
+    this.lastSweep = elapsed(this.context.clock);
     const { log } = this.context;
-    for (const { name, shards, flushDelay, buffer, flusher, table } of this.parts.values()) {
+    for (const part of this.parts.values()) {
+      const { name, shards, patience, buffer, flusher } = part;
       try {
-        if (flusher?.paused !== undefined) await this.unpause(name, flusher, table);
+        if (flusher?.paused !== undefined) await this.unpause(part);
         const dueIn = await Promise.all(Array.from({ length: shards }, (_, shard) => buffer.dueIn(shard)));
-        const late = dueIn.flatMap((due, shard) => (due !== undefined && (all || due < -flushDelay) ? [shard] : []));
-        await this.inParallel(late, (shard) => this.flush(name, shard, all));
+        const late = dueIn.flatMap((due, shard) => (due !== undefined && (all || due < -patience) ? [shard] : []));
+        await this.inParallel(late, (shard) => this.flush(name, shard));
       } catch (error) {
         log.warn('sweep', `A sweep of ${name} found the buffer in trouble: ${nameOf(error)}.`);
       }
@@ -135,7 +146,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     const part: Omit<Part, 'entity'> = {
       name,
       shards: options.shards,
-      flushDelay: options.flushDelay,
+      patience: Math.min(options.flushDelay, options.grace),
       buffer,
       figures: new FlushFigures(name, this.context.log),
       table: undefined,
@@ -164,7 +175,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
         const { buffer, table: names } = this.options.entities.get(part.name) as NonNullable<
           ReturnType<ResolvedWriteBehind['entities']['get']>
         >;
-        const settings = { ...names, scope: this.context.namespace, statementTimeout: Math.floor(lease / 2) };
+        const settings = { ...names, scope: this.scope, statementTimeout: Math.floor(lease / 2) };
         let table: Table;
         try {
           part.table = table = await openTable(client, part.name, settings);
@@ -176,16 +187,9 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
           return;
         }
         const { batchSize, flushDelay } = buffer;
-        part.flusher = new Flusher(
-          part.buffer,
-          table,
-          gate,
-          { classify, messageOf },
-          part.figures,
-          { entity: part.name, batchSize, flushDelay, lease },
-          this.id,
-          this.context.random,
-        );
+        const { clock, random } = this.context;
+        const own = { batchSize, flushDelay, lease, id: this.id, clock, random };
+        part.flusher = new Flusher(part.buffer, table, gate, { classify, messageOf }, part.figures, own);
       }),
     );
     if (problems.length > 0) throw new CacheOptionsError(problems, 'Write-behind does not fit the database');
@@ -208,7 +212,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     try {
       await check();
     } catch (error) {
-      if (!(error instanceof CacheUnavailableError)) throw error;
+      if (!isAway(error)) throw error;
       context.log.warn(
         'start',
         'Redis is not there yet: writes fail until it comes, and its settings are checked then.',
@@ -219,26 +223,23 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
 
   private checkLater(check: () => Promise<void>): void {
     const again = (): void => {
-      const cancel = this.context.clock.after(1_000, () => {
+      this.after('check', 1_000, () => {
         check().catch((error: unknown) => {
-          if (error instanceof CacheUnavailableError) again();
+          if (isAway(error)) again();
           else this.context.log.alarm('start', error instanceof Error ? error.message : String(error));
         });
       });
-      this.timers.push(cancel);
     };
     again();
   }
 
   private async end(): Promise<void> {
     const { context, options, server } = this;
-    for (const cancel of this.timers) cancel();
+    for (const cancel of this.timers.values()) cancel();
     for (const { entity } of this.parts.values()) entity.close();
     if (options.processors || !server) await this.drain(options.drainTimeout);
-    const late = new Promise<void>((resolve) => setTimeout(resolve, options.drainTimeout + 1_000).unref());
-    await Promise.race([this.wakeUps.close(), late]);
+    await this.wakeUps.close(options.drainTimeout + 1_000);
     this.gate?.close();
-    await Promise.all([...this.parts.values()].map(({ buffer }) => buffer.close().catch(() => undefined)));
     await server?.close().catch(() => undefined);
     context.log.info('Write-behind has ended.');
   }
@@ -257,8 +258,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
       // Until nothing is left, or somebody else has it, or there is trouble.
       while (!over && (await flusher.flush(shard, true)) === 0);
     });
-    const timer = new Promise<void>((resolve) => setTimeout(resolve, deadline).unref());
-    await Promise.race([work.catch(() => undefined), timer]);
+    await atMost(deadline, work);
     over = true;
     const left = await Promise.all([...this.parts.values()].map(({ entity }) => entity.stats().catch(() => undefined)));
     const rows = left.reduce((sum, stats) => sum + (stats?.dirty ?? 0), 0);
@@ -268,8 +268,9 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
       log.alarm('lost', `${rows} rows could not be written before the process ended, and are lost: there is no Redis.`);
   }
 
-  private async unpause(name: string, flusher: Flusher, table: Table | undefined): Promise<void> {
+  private async unpause({ name, flusher, table }: Part): Promise<void> {
     const { log } = this.context;
+    if (!flusher) return;
     try {
       await table?.refresh();
       flusher.paused = undefined;
@@ -288,16 +289,22 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
   }
 
   private async sweepIfNobodyDoes(): Promise<void> {
-    if (this.context.clock.now() - this.lastSweep > 3 * this.options.sweep) await this.sweep();
+    if (elapsed(this.context.clock) - this.lastSweep > 3 * this.options.sweep) await this.sweep();
   }
 
-  private every(interval: Milliseconds, work: () => Promise<void>): void {
-    let cancel: () => void = () => undefined;
-    const again = (): void => {
-      cancel = this.context.clock.after(interval, () => void work().finally(again));
-    };
+  private every(name: string, interval: Milliseconds, work: () => Promise<void>): void {
+    const again = (): void => this.after(name, interval, () => void work().finally(again));
     again();
-    this.timers.push(() => cancel());
+  }
+
+  /** One of each name, until the end. */
+  private after(name: string, delay: Milliseconds, work: () => void): void {
+    if (!this.stopped) this.timers.set(name, this.context.clock.after(delay, work));
+  }
+
+  /** Under which name epochs are compared: as the keys in Redis are told apart. */
+  private get scope(): string {
+    return `${this.server?.keyPrefix ?? ''}${this.context.namespace}`;
   }
 
   private async inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -335,4 +342,10 @@ function noServer(): CacheOptionsError {
 function nameOf(error: unknown): string {
   if (CacheUnavailableError.is(error)) return error.message;
   return error instanceof Error ? error.name : typeof error;
+}
+
+/** No answer, or one that may be another one later (full memory, loading, a replica), as opposed to an error for good. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof CacheUnavailableError)) return false;
+  return !(error.cause instanceof Error && /^(ERR|NOPERM|NOAUTH|WRONGPASS)\b/.test(error.cause.message));
 }

@@ -57,8 +57,8 @@ export interface Fill {
 /** The right to flush a shard for a while, and what to flush. */
 export type Claim =
   | { status: 'claimed'; epoch: number; writes: PendingWrite[] }
-  /** Somebody else flushes, or after trouble it is too early. */
-  | { status: 'refused'; retryIn: Milliseconds };
+  /** Somebody else flushes. */
+  | { status: 'refused' };
 
 export interface ClaimOptions {
   owner: string;
@@ -73,8 +73,6 @@ export interface ClaimOptions {
   ahead: Milliseconds;
   /** The epoch must be at least this: the database knows a newer one than the buffer. */
   epochAtLeast?: number;
-  /** Also while the shard is to be left alone after trouble. */
-  force?: boolean;
 }
 
 /** A write that the database refused. `order`: it may succeed once another row is there (foreign key, unique value). */
@@ -138,7 +136,7 @@ export interface BufferOptions {
  * asked, and then it is unknown whether it took effect; repeating a call is safe.
  *
  * Guarantees: a write leaves only by `ack` or `fail` with its own version; versions of a key grow; one owner at a time
- * holds a shard's claim, and epochs of claims never go back.
+ * holds a shard's claim, and each claim of another owner has a higher epoch, also after the buffer has lost its memory.
  */
 export interface WriteBuffer {
   /** Makes it ready, and checks what it finds against the options. Throws `CacheOptionsError`. */
@@ -151,14 +149,14 @@ export interface WriteBuffer {
   forget(shard: number, keys: readonly string[]): Promise<void>;
   /** The versions of dirty keys; `null` for keys that are not dirty. Without keys: all dirty keys of the shard. */
   dirty(shard: number, keys?: readonly string[]): Promise<Map<string, WriteVersion>>;
-  /** Makes dirty keys due at once: these, or all of the shard. */
+  /** Makes dirty keys due at once, these or all of the shard; not those that wait after a refusal. */
   hasten(shard: number, keys?: readonly string[]): Promise<void>;
   claim(shard: number, options: ClaimOptions): Promise<Claim>;
   /** The database has them. A key that was written again meanwhile stays dirty. */
   ack(shard: number, writes: readonly Pick<PendingWrite, 'key' | 'version'>[]): Promise<void>;
   fail(shard: number, failures: readonly Failure[]): Promise<Failed[]>;
-  /** Gives the claim back. `pause`: nobody claims for so long. Answers when the next write is due; `undefined`: none is left. */
-  release(shard: number, owner: string, pause?: Milliseconds): Promise<Milliseconds | undefined>;
+  /** Gives the claim back. Answers when the next write is due, at the earliest `after`; `undefined`: none is left. */
+  release(shard: number, owner: string, after?: Milliseconds): Promise<Milliseconds | undefined>;
   /** How long until the first write is due (negative: overdue); `undefined`: nothing is dirty. */
   dueIn(shard: number): Promise<Milliseconds | undefined>;
   letters(shard: number, keys?: readonly string[]): Promise<BufferedLetter[]>;
@@ -169,5 +167,4 @@ export interface WriteBuffer {
   stats(shard: number): Promise<ShardStats>;
   /** Waits until so many replicas have what was written so far; answers how many do after `timeout`. */
   replicated(replicas: number, timeout: Milliseconds): Promise<number>;
-  close(): Promise<void>;
 }

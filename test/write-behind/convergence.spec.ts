@@ -109,7 +109,7 @@ class World {
       case 'cut':
         return this.checked.cut(step.method, step.done);
       case 'loseEpochs':
-        return void table.epochs.set(step.shard, (table.epochs.get(step.shard) ?? 0) + 5);
+        return void table.epochs.set(step.shard, (table.epochs.get(step.shard) ?? clock.now() * 1_000) + 5_000_000);
       case 'wait':
         return clock.advance(step.by);
     }

@@ -78,18 +78,33 @@ describe('the gate before the database', () => {
     expect([probes.length, gate.open, backs.length]).toEqual([1, true, 1]);
   });
 
-  it('begins with short waits again after each outage', async () => {
+  it('begins with short waits again after each outage, once a batch has succeeded', async () => {
     const { clock, gate, probes, database } = setUp();
     gate.shut();
     await clock.advance(1_600);
     database.up = true;
     await clock.advance(1_600);
     expect(gate.open).toBe(true);
+    gate.worked();
     probes.length = 0;
     gate.shut();
     expect(gate.retryIn).toBe(100);
     await clock.advance(100);
     expect([probes.length, gate.open]).toEqual([1, true]);
+  });
+
+  it('asks less and less often while the database answers the question, but takes no batch', async () => {
+    const { clock, gate, probes, backs, database } = setUp();
+    database.up = true;
+    const waits: number[] = [];
+    for (let i = 0; i < 7; i++) {
+      gate.shut();
+      waits.push(gate.retryIn);
+      await clock.advance(gate.retryIn);
+      expect([gate.open, gate.retryIn]).toEqual([true, 0]);
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1_600, 2_000, 2_000]);
+    expect([probes.length, backs.length]).toEqual([7, 7]);
   });
 
   it('asks and says nothing more once it is closed', async () => {

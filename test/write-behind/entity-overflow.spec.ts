@@ -126,6 +126,8 @@ describe("overflow 'block'", () => {
     await free(rig);
     puts(entity, ['c'], done);
     await rig.pass(10);
+    expect(done).toEqual(['a']);
+    await rig.pass(20);
     expect(done).toEqual(['a', 'b']);
     await free(rig);
     await rig.pass(20);
@@ -213,7 +215,7 @@ describe("overflow 'sync'", () => {
   it.each<[string, (rig: Rig, process: Process) => void]>([
     ['the database is away', (_, { gate }) => gate.shut()],
     ['somebody else flushes', (rig) => void rig.buffer.claim(0, { owner: 'other', lease: 60_000, limit: 0, ahead: 0 })],
-    ['the table has changed', (_, { flusher }) => Object.assign(flusher, { paused: 'no such column' })],
+    ['the table has changed', ({ table }) => Object.assign(table, { objection: () => new DatabaseError('schema') })],
   ])('tries again now and then, not all the time, when there is nothing it can do: %s', async (_, happen) => {
     const rig = new Rig({ buffer: { maxEntries: 2 }, entity: { overflow: 'sync', writeTimeout: 1_000 } });
     rig.table.ping = () => Promise.reject(new DatabaseError('outage'));

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Write } from '../../src/write-behind/write-buffer.js';
 import type { Item } from './fake-table.js';
-import { Rig } from './rig.js';
+import { Rig, stateOf } from './rig.js';
 
 const increment = (row: Item): Item => ({ ...row, n: row.n + 1 });
 
@@ -139,8 +139,32 @@ describe('patch', () => {
     expect([calls, (await process.entity.get('a'))?.n]).toEqual([20, 20]);
   });
 
-  it('is refused when there is no room to remember what it was made from', async () => {
+  it.each(['block', 'sync'] as const)(
+    "waits for room to remember what it was made from, and is refused when none comes in time (overflow '%s')",
+    async (overflow) => {
+      const { rig, process } = withRow(1, { entity: { overflow, writeTimeout: 1_000 } });
+      jest.spyOn(rig.buffer, 'read').mockResolvedValue([{ kind: 'absent', state: undefined }]);
+      const patched = process.entity.patch('a', increment).catch((error: unknown) => error);
+      await rig.pass(980);
+      expect(await stateOf(patched)).toBe('waiting');
+      await rig.pass(40);
+      expect(await patched).toMatchObject({ code: 'WRITE_BEHIND_OVERFLOW' });
+    },
+  );
+
+  it('goes on as soon as there is room again to remember what it was made from', async () => {
     const { rig, process } = withRow();
+    const read = jest.spyOn(rig.buffer, 'read').mockResolvedValue([{ kind: 'absent', state: undefined }]);
+    const patched = process.entity.patch('a', increment);
+    await rig.pass(500);
+    expect(await stateOf(patched)).toBe('waiting');
+    read.mockRestore();
+    await rig.pass(20);
+    expect(await patched).toEqual({ id: 'a', n: 2 });
+  });
+
+  it("is refused at once when there is no room to remember what it was made from (overflow 'reject')", async () => {
+    const { rig, process } = withRow(1, { entity: { overflow: 'reject' } });
     jest.spyOn(rig.buffer, 'read').mockResolvedValue([{ kind: 'absent', state: undefined }]);
     await expect(process.entity.patch('a', increment)).rejects.toMatchObject({ code: 'WRITE_BEHIND_OVERFLOW' });
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { CacheUnavailableError } from '../../src/cache.errors.js';
+import { deferred, settled } from '../engine/embedded-cache.js';
 import { DatabaseError } from './fake-table.js';
 import { ids, Rig, stateOf } from './rig.js';
 
@@ -129,6 +130,36 @@ describe("durability 'persisted'", () => {
     await rig.pass(100);
     await deleted;
     expect(rig.table.rows.size).toBe(0);
+  });
+
+  it('resolves right after a run that was under way already, not only after the flush delay', async () => {
+    const rig = new Rig({ buffer: { flushDelay: 60_000 } });
+    const process = rig.process();
+    await rig.put('before', 1);
+    const stall = rig.table.stall('inside');
+    const run = process.flush('Item', 0);
+    await stall.reached;
+    const puts = ['a', 'b', 'c'].map((id) => process.entity.put({ id, n: 1 }, { durability: 'persisted' }));
+    await rig.pass(10);
+    expect(rig.table.transactions.length).toBe(1);
+    // In its last step: what became due meanwhile is not claimed by it any more.
+    const release = rig.buffer.release.bind(rig.buffer);
+    const end = deferred<void>();
+    jest.spyOn(rig.buffer, 'release').mockImplementationOnce(async (...args) => {
+      await end.promise;
+      return release(...args);
+    });
+    stall.go();
+    await settled();
+    puts.push(process.entity.put({ id: 'd', n: 1 }, { durability: 'persisted' }));
+    await settled();
+    end.resolve();
+    await run;
+    await rig.pass(50);
+    await Promise.all(puts);
+    expect([...rig.table.rows.keys()]).toEqual(['before', 'a', 'b', 'c', 'd']);
+    // All who asked meanwhile share one more run.
+    expect(rig.table.batches.length).toBeLessThanOrEqual(3);
   });
 
   it('of many writes at once costs few transactions', async () => {

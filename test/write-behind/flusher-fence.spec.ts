@@ -2,6 +2,9 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { DatabaseError } from './fake-table.js';
 import { ids, LEASE, Rig } from './rig.js';
 
+/** A time in µs that no clock here comes to. */
+const FAR = 8_000_000_000_000_000;
+
 /** The successor: claims the shard, writes all that is due, acknowledges. Answers its epoch. */
 async function succeed(rig: Rig, { release = false } = {}): Promise<number> {
   const claim = await rig.claim('successor');
@@ -70,10 +73,9 @@ describe('a worker whose lease ended', () => {
     stall.go();
     await Promise.all([flush, successor]);
     expect([rig.table.row('a'), await rig.dirtyKeys()]).toEqual([null, []]);
-    expect(rig.table.transactions.map(({ outcome, epoch }) => [outcome, epoch])).toEqual([
-      ['committed', 1],
-      ['committed', 2],
-    ]);
+    const [first, second, ...more] = rig.table.transactions;
+    expect([first?.outcome, second?.outcome, more]).toEqual(['committed', 'committed', []]);
+    expect(second?.epoch).toBeGreaterThan(first?.epoch as number);
   });
 
   it('acknowledges nothing that is newer, when it learns late that its transaction was committed', async () => {
@@ -131,18 +133,18 @@ describe('a buffer that has lost its epochs', () => {
     const rig = new Rig({ buffer: { batchSize: 1 } });
     await rig.putAll(['a', 'b']);
     await rig.clock.advance(100);
-    rig.table.epochs.set(0, 41);
+    rig.table.epochs.set(0, FAR);
     const { flusher, reports } = rig.process();
     await flusher.flush(0);
     expect([await rig.dirtyKeys(), rig.table.batches, reports.retries]).toEqual([[], [['a'], ['b']], []]);
     expect(rig.table.transactions.map(({ epoch, outcome }) => [epoch, outcome])).toEqual([
-      [1, 'fenced'],
-      [42, 'committed'],
-      [42, 'committed'],
+      [rig.clock.now() * 1_000, 'fenced'],
+      [FAR + 1, 'committed'],
+      [FAR + 1, 'committed'],
     ]);
     await rig.put('c');
     await flusher.flush(0);
-    expect(rig.table.epochs.get(0)).toBe(43);
+    expect(rig.table.epochs.get(0)).toBe(FAR + 2);
   });
 
   it('goes on in the middle of a search for bad rows, too', async () => {
@@ -151,7 +153,7 @@ describe('a buffer that has lost its epochs', () => {
     rig.table.refuse('data', 'bad');
     rig.table.hook = (point, { keys }) => {
       if (point === 'begin' && keys.join() === 'bad')
-        rig.table.epochs.set(0, Math.max(7, rig.table.epochs.get(0) ?? 0));
+        rig.table.epochs.set(0, Math.max(FAR, rig.table.epochs.get(0) ?? 0));
     };
     const { flusher, reports } = rig.process();
     await flusher.flush(0);
@@ -161,8 +163,8 @@ describe('a buffer that has lost its epochs', () => {
   it('ends the run if the database refuses the higher one, too: somebody else is at work', async () => {
     const rig = new Rig();
     await rig.put('a');
-    rig.table.hook = (point) => {
-      if (point === 'begin') rig.table.epochs.set(0, (rig.table.epochs.get(0) ?? 0) + 100);
+    rig.table.hook = (point, { epoch }) => {
+      if (point === 'begin') rig.table.epochs.set(0, epoch + 100);
     };
     const { flusher, reports } = rig.process();
     await flusher.flush(0);
@@ -176,11 +178,47 @@ describe('a buffer that has lost its epochs', () => {
   it('takes other errors of the second try as what they are', async () => {
     const rig = new Rig({ buffer: { rowAttempts: 1 } });
     await rig.putAll(['a', 'bad']);
-    rig.table.epochs.set(0, 9);
+    rig.table.epochs.set(0, FAR);
     rig.table.refuse('data', 'bad');
     const { flusher, reports } = rig.process();
     await flusher.flush(0);
     expect([rig.table.row('a')?.id, reports.letters]).toEqual(['a', ['bad: bad row bad']]);
+  });
+});
+
+describe('a buffer that has lost its memory', () => {
+  it.each([
+    ['still has the shard', false],
+    ['has given it back', true],
+  ])('never gives two owners the same epoch: the first one is fenced by the second, who %s', async (_, release) => {
+    const rig = new Rig();
+    await rig.put('a', 1);
+    const { flusher, reports } = rig.process();
+    const stall = rig.table.stall('begin');
+    const flush = flusher.flush(0);
+    await stall.reached;
+    await rig.clock.advance(1);
+    rig.loseMemory();
+    await rig.put('a', 2);
+    const epoch = await succeed(rig, { release });
+    expect(epoch).toBeGreaterThan(rig.table.transactions[0]?.epoch as number);
+    stall.go();
+    await flush;
+    expect(rig.table.transactions.map(({ outcome }) => outcome)).toEqual(['fenced', 'committed']);
+    expect([rig.table.row('a')?.n, rig.table.epochs.get(0), reports.batches]).toEqual([2, epoch, []]);
+  });
+
+  it('lets nobody renew what it does not know, so that a run ends there', async () => {
+    const rig = new Rig({ buffer: { batchSize: 2, rowAttempts: 1 } });
+    await rig.putAll(['a', 'bad']);
+    rig.table.refuse('data', 'bad');
+    const { flusher } = rig.process();
+    rig.table.hook = (point, { keys }) => {
+      if (point === 'inside' && keys.length === 2) rig.loseMemory();
+    };
+    await flusher.flush(0);
+    expect(rig.table.transactions.map(({ keys }) => keys)).toEqual([['a', 'bad']]);
+    expect(await rig.buffer.letters(0)).toEqual([]);
   });
 });
 
@@ -223,15 +261,16 @@ describe('two flushers', () => {
     expect(rig.table.batches.flat()).toEqual(ids(30));
   });
 
-  it('take turns after trouble', async () => {
+  it('take turns after trouble, each with a higher epoch', async () => {
     const rig = new Rig();
     await rig.put('a');
     await rig.clock.advance(200);
     rig.table.fail(new DatabaseError('transient'));
     const [one, other] = [rig.process(), rig.process()];
     await one.flusher.flush(0);
-    await rig.clock.advance(50);
     await other.flusher.flush(0);
-    expect([rig.table.batches, rig.table.epochs.get(0)]).toEqual([[['a']], 2]);
+    const [first, second] = rig.table.transactions;
+    expect([rig.table.batches, first?.outcome]).toEqual([[['a']], 'failed']);
+    expect(second?.epoch).toBeGreaterThan(first?.epoch as number);
   });
 });

@@ -2,12 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { DatabaseError, type FakeTable } from './fake-table.js';
 import { ids, type Process, Rig } from './rig.js';
 
-/** Flushes so often, and answers how long the shard is left alone after each. */
-async function pausesOf(rig: Rig, { flusher }: Process, times: number): Promise<number[]> {
-  const pauses: number[] = [];
-  for (let i = 0; i < times; i++) pauses.push((await flusher.flush(0, true)) ?? Number.NaN);
-  expect(await rig.dirtyKeys()).not.toEqual([]);
-  return pauses;
+/** Flushes when the rest of the shard is over, and not before, which is to last so long each time. */
+async function expectRests(rig: Rig, { flusher }: Process, rests: readonly number[]): Promise<void> {
+  await flusher.flush(0, true);
+  for (const rest of rests) {
+    const { length } = rig.table.transactions;
+    await rig.clock.advance(rest - 1);
+    expect([rest, await flusher.flush(0), rig.table.transactions.length]).toEqual([rest, 1, length]);
+    await rig.clock.advance(1);
+    await flusher.flush(0);
+    expect(rig.table.transactions.length).toBe(length + 1);
+  }
 }
 
 function failAlways(table: FakeTable, kind: DatabaseError['kind']): void {
@@ -19,15 +24,16 @@ function heal(table: FakeTable): void {
 }
 
 describe('a batch that the database does not take for reasons of its own', () => {
-  it('stays as it is, and charges no row an attempt', async () => {
+  it('stays dirty, and charges no row an attempt', async () => {
     const rig = new Rig({ buffer: { rowAttempts: 2 } });
     await rig.putAll(['a', 'b']);
     const process = rig.process();
     rig.table.fail(...Array.from({ length: 20 }, () => new DatabaseError('transient')));
-    await pausesOf(rig, process, 20);
-    expect(rig.table.transactions.every(({ keys }) => keys.join() === 'a,b')).toBe(true);
+    for (let i = 0; i < 20; i++) await process.flusher.flush(0, true);
+    expect(await rig.dirtyKeys()).toEqual(['a', 'b']);
     expect(process.reports).toMatchObject({ letters: [], batches: [], retries: Array(20).fill('transient') });
     rig.table.refuse('data', 'a');
+    await rig.clock.advance(200);
     await process.flusher.flush(0, true);
     // The first attempt of two.
     expect([await rig.dirtyKeys(), await rig.buffer.letters(0)]).toEqual([['a'], []]);
@@ -36,11 +42,10 @@ describe('a batch that the database does not take for reasons of its own', () =>
   it('lets the shard rest for longer each time, up to 30 s', async () => {
     const rig = new Rig();
     await rig.put('a');
-    await rig.clock.advance(200);
     failAlways(rig.table, 'transient');
-    const pauses = await pausesOf(rig, rig.process(), 60);
-    expect(pauses.slice(0, 11)).toEqual([50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]);
-    expect(new Set(pauses.slice(11))).toEqual(new Set([30_000]));
+    const rests = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, ...Array<number>(40).fill(30_000)];
+    await expectRests(rig, rig.process(), rests);
+    expect(await rig.dirtyKeys()).toEqual(['a']);
   });
 
   it('spreads these pauses between half and all of their length', async () => {
@@ -54,24 +59,34 @@ describe('a batch that the database does not take for reasons of its own', () =>
       const process = rig.process();
       process.share = share;
       failAlways(rig.table, 'transient');
-      // Due by now: else the rest of the flush delay would be the longer one.
-      await rig.clock.advance(200);
-      expect(await pausesOf(rig, process, 3)).toEqual(expected);
+      await expectRests(rig, process, expected);
     }
   });
 
-  it('lets nobody claim the shard while it rests, unless it is forced', async () => {
+  it('hands the shard on soon, however long it rests: others may have no trouble', async () => {
+    const rig = new Rig();
+    await rig.put('a');
+    await rig.clock.advance(200);
+    failAlways(rig.table, 'transient');
+    const { flusher } = rig.process();
+    const answers: (number | undefined)[] = [];
+    for (let i = 0; i < 6; i++) answers.push(await flusher.flush(0, true));
+    expect(answers).toEqual([50, 100, 200, 400, 500, 500]);
+    expect(await flusher.flush(0)).toBe(500);
+    await rig.clock.advance(1_500);
+    expect(await flusher.flush(0)).toBe(100);
+    expect(rig.table.transactions.length).toBe(6);
+  });
+
+  it('does not keep another process from flushing the shard, or anybody from claiming it', async () => {
     const rig = new Rig();
     await rig.put('a');
     await rig.clock.advance(200);
     const [one, other] = [rig.process(), rig.process()];
     rig.table.fail(new DatabaseError('transient'));
     expect(await one.flusher.flush(0)).toBe(50);
-    await rig.clock.advance(49);
-    // Who made it rest comes again in time: this may be the wake-up with which that for the end of the rest was merged.
-    expect([await one.flusher.flush(0), await other.flusher.flush(0)]).toEqual([1, undefined]);
     expect(rig.table.transactions.length).toBe(1);
-    await other.flusher.flush(0, true);
+    await other.flusher.flush(0);
     expect(rig.table.batches).toEqual([['a']]);
   });
 
@@ -106,8 +121,9 @@ describe('a batch that the database does not take for reasons of its own', () =>
   });
 
   it('keeps what was written of it before, when the trouble comes while bad rows are looked for', async () => {
-    const rig = new Rig({ buffer: { batchSize: 4, rowAttempts: 1 } });
+    const rig = new Rig({ buffer: { batchSize: 4, rowAttempts: 1, flushDelay: 1_000 } });
     await rig.putAll(['a', 'b', 'c', 'd']);
+    await rig.clock.advance(1_000);
     rig.table.refuse('data', 'd');
     rig.table.hook = (point, { keys }) => {
       if (point === 'inside' && keys.join() === 'c,d') throw new DatabaseError('transient');
@@ -173,7 +189,7 @@ describe('a database that does not answer', () => {
     expect(process.reports.letters).toEqual([]);
   });
 
-  it('makes no shard rest, so that all of it is written right after', async () => {
+  it('makes no shard rest for longer than the first question takes, so that all of it is written then', async () => {
     const rig = new Rig();
     await rig.put('a');
     const process = rig.process();
@@ -192,7 +208,7 @@ describe('a table that is not what it was', () => {
     rig.table.fail(new DatabaseError('schema', 'column "n" does not exist'));
     await process.flusher.flush(0);
     expect(process.flusher.paused).toBe('column "n" does not exist');
-    for (const shard of [0, 1, 2, 3]) expect(await process.flusher.flush(shard, true)).toBe(30_000);
+    for (const shard of [0, 1, 2, 3]) expect(await process.flusher.flush(shard, true)).toBe(undefined);
     expect([rig.table.transactions.length, process.reports]).toMatchObject([1, { retries: ['schema'], letters: [] }]);
     expect((await process.entity.stats()).paused).toBe('column "n" does not exist');
 
@@ -200,17 +216,17 @@ describe('a table that is not what it was', () => {
     expect([rig.table.refreshes, process.flusher.paused, rig.table.rows.size]).toEqual([1, undefined, 20]);
   });
 
-  it('makes the shard rest longer each time, as long as looking at it again does not help', async () => {
+  it('lets others flush at once, and itself as soon as it was looked at', async () => {
     const rig = new Rig();
     await rig.put('a');
     await rig.clock.advance(200);
-    const { flusher } = rig.process();
-    failAlways(rig.table, 'schema');
-    const pauses: (number | undefined)[] = [];
-    for (let i = 0; i < 4; i++) {
-      flusher.paused = undefined;
-      pauses.push(await flusher.flush(0, true));
-    }
-    expect(pauses).toEqual([50, 100, 200, 400]);
+    const [one, other] = [rig.process(), rig.process()];
+    rig.table.fail(new DatabaseError('schema'), new DatabaseError('schema'));
+    await one.flusher.flush(0);
+    await other.flusher.flush(0);
+    expect(rig.table.transactions.length).toBe(2);
+    one.flusher.paused = undefined;
+    await one.flusher.flush(0);
+    expect([rig.table.batches, await rig.dirtyKeys()]).toEqual([[['a']], []]);
   });
 });

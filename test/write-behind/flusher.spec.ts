@@ -128,11 +128,7 @@ describe('a flush', () => {
     const rig = new Rig({ buffer: { batchSize: 1 } });
     await rig.putAll(['a', 'b', 'c', 'd', 'e']);
     await rig.clock.advance(100);
-    let time = 0;
-    jest.spyOn(performance, 'now').mockImplementation(() => time);
-    rig.table.hook = (point) => {
-      if (point === 'inside') time += 900;
-    };
+    rig.table.hook = (point) => (point === 'inside' ? rig.clock.advance(900) : undefined);
     const { flusher } = rig.process();
     expect(await flusher.flush(0)).toBe(0);
     expect(rig.table.batches).toEqual([['a'], ['b'], ['c']]);
@@ -143,7 +139,8 @@ describe('a flush', () => {
     const rig = new Rig();
     await rig.put('a');
     await rig.process().flusher.flush(0);
-    expect(await rig.claim('other')).toMatchObject({ status: 'claimed', epoch: 2 });
+    const epoch = (rig.table.epochs.get(0) as number) + 1;
+    expect(await rig.claim('other')).toMatchObject({ status: 'claimed', epoch });
   });
 
   it('rejects if the buffer cannot be asked, and the next one works', async () => {
@@ -166,11 +163,43 @@ describe('a flusher', () => {
     await rig.put('a');
     const { flusher } = rig.process();
     const stall = rig.table.stall('inside');
-    const flushes = [flusher.flush(0), flusher.flush(0), flusher.flush(0, true)];
+    const flushes = [flusher.flush(0), flusher.flush(0), flusher.flush(0)];
     await stall.reached;
     stall.go();
     expect(await Promise.all(flushes)).toEqual([undefined, undefined, undefined]);
     expect(rig.table.transactions.length).toBe(1);
+  });
+
+  it('runs once more for all who need what became due during a run, and tells them when that one has ended', async () => {
+    const rig = new Rig();
+    await rig.put('a');
+    const { flusher } = rig.process();
+    const claim = jest.spyOn(rig.buffer, 'claim');
+    const [first, second] = [rig.table.stall('inside'), rig.table.stall('inside')];
+    const run = flusher.flush(0);
+    await first.reached;
+    await rig.put('b', 1, { urgent: true });
+    const forced = [flusher.flush(0, true), flusher.flush(0, true), flusher.flush(0, true)];
+    first.go();
+    await second.reached; // by whichever run: it has b
+    second.go();
+    expect(await Promise.all([run, ...forced])).toEqual([undefined, undefined, undefined, undefined]);
+    expect(rig.table.batches).toEqual([['a'], ['b']]);
+    expect(new Set(claim.mock.calls.map(([, { owner }]) => owner)).size).toBe(2);
+  });
+
+  it('runs once more, too, when the run under way cannot ask the buffer', async () => {
+    const rig = new Rig();
+    await rig.put('a');
+    const { flusher } = rig.process();
+    jest.spyOn(rig.buffer, 'release').mockRejectedValueOnce(new Error('no Redis'));
+    const stall = rig.table.stall('inside');
+    const run = flusher.flush(0);
+    await stall.reached;
+    const forced = flusher.flush(0, true);
+    stall.go();
+    await expect(run).rejects.toThrow('no Redis');
+    expect(await stateOf(forced)).toBe('resolved');
   });
 
   it('runs its shards side by side', async () => {
@@ -186,23 +215,5 @@ describe('a flusher', () => {
     stall.go();
     await first;
     expect([...rig.table.rows.keys()]).toEqual([other, one]);
-  });
-
-  it('is idle once all of its runs have ended, also those that fail', async () => {
-    const rig = new Rig({ buffer: { shards: 2 } });
-    const keys = ids(10);
-    await rig.putAll([0, 1].map((shard) => keys.find((id) => rig.shardOf(id) === shard) as string));
-    const { flusher } = rig.process();
-    expect(await stateOf(flusher.idle())).toBe('resolved');
-    const stalls = [rig.table.stall('inside'), rig.table.stall('inside')];
-    const runs = Promise.allSettled([flusher.flush(0), flusher.flush(1)]);
-    await Promise.all(stalls.map(({ reached }) => reached));
-    const idle = flusher.idle();
-    jest.spyOn(rig.buffer, 'ack').mockRejectedValueOnce(new Error('no Redis'));
-    stalls[0]?.go();
-    expect(await stateOf(idle)).toBe('waiting');
-    stalls[1]?.go();
-    expect(await stateOf(idle)).toBe('resolved');
-    expect((await runs).map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 });

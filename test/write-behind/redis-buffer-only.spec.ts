@@ -171,6 +171,31 @@ describe('Processes that share a Redis', () => {
   });
 });
 
+describe('A Redis that has lost its memory', () => {
+  const rig = useBuffers();
+
+  it('gives no owner an epoch that another one had', async () => {
+    const { buffer, keys } = await rig.open();
+    const shard = new Shard(buffer);
+    const epochs: number[] = [];
+    for (const owner of ['a', 'b', 'c', 'd']) {
+      const claim = await shard.claim({ owner });
+      if (claim.status === 'claimed') epochs.push(claim.epoch);
+      await rig.redis.unlink(...keys(0).all);
+    }
+    expect(epochs.length).toBe(4);
+    expect(epochs).toEqual([...new Set(epochs)].sort((one, other) => one - other));
+  });
+
+  it('does not let who had a claim renew it', async () => {
+    const { buffer, keys } = await rig.open();
+    const shard = new Shard(buffer);
+    await shard.claim({ owner: 'a' });
+    await rig.redis.unlink(...keys(0).all);
+    expect(await shard.claim({ owner: 'a', limit: 0 })).toEqual({ status: 'refused' });
+  });
+});
+
 describe('Calls of one tick', () => {
   const rig = useBuffers();
   const names = new Map<Script, string>(Object.entries(scripts).map(([name, script]) => [script, name]));
@@ -219,13 +244,13 @@ describe('A clock of Redis that was set back', () => {
   const rig = useBuffers();
   const DAY = 86_400_000;
 
-  it('leaves leases, pauses and wake-ups of the future, which count as over', async () => {
+  it('leaves leases and wake-ups of the future, which count as over', async () => {
     const { buffer, keys, pass } = await rig.open();
     const shard = new Shard(buffer);
     await shard.put('k', '1', { urgent: true });
     const future = Date.now() + DAY;
-    await rig.redis.hset(keys(0).meta, { owner: 'gone', until: future, pause: future, armed: future, epoch: 5 });
-    expect(await shard.claim()).toMatchObject({ status: 'claimed', epoch: 6, writes: [{ key: 'k' }] });
+    await rig.redis.hset(keys(0).meta, { owner: 'gone', until: future, armed: future });
+    expect(await shard.claim()).toMatchObject({ status: 'claimed', writes: [{ key: 'k' }] });
     expect(await shard.mark('other', '1')).toMatchObject({ wake: 'later' });
     await buffer.release(0, 'a');
     await pass(1);
@@ -257,6 +282,16 @@ describe('A clock of Redis that was set back', () => {
     expect(await shard.put('k', '2')).toBe(`${future + 3}`);
     await shard.flush();
     await shard.expectEmpty();
+  });
+
+  it('lets epochs grow all the same', async () => {
+    const { buffer, keys } = await rig.open();
+    const shard = new Shard(buffer);
+    const future = (Date.now() + DAY) * 1_000;
+    await rig.redis.hset(keys(0).meta, { epoch: future });
+    expect(await shard.claim({ owner: 'a' })).toMatchObject({ epoch: future + 1 });
+    await buffer.release(0, 'a');
+    expect(await shard.claim({ owner: 'b' })).toMatchObject({ epoch: future + 2 });
   });
 
   it('by seconds only leaves times that are waited for', async () => {

@@ -5,7 +5,7 @@ import { BufferedEntity, type EntitySettings } from '../../src/write-behind/enti
 import { Flusher, type FlushReport } from '../../src/write-behind/flusher.js';
 import { MemoryBuffer } from '../../src/write-behind/memory-buffer.js';
 import { shardOf } from '../../src/write-behind/shard-of.js';
-import type { ErrorClass } from '../../src/write-behind/table.js';
+import type { ErrorClass, Table } from '../../src/write-behind/table.js';
 import { TimerWakeUps, type Work } from '../../src/write-behind/wake-ups.js';
 import type { WriteBehind } from '../../src/write-behind/write-behind.js';
 import type { BufferOptions, Marked, PendingWrite, Write, WriteBuffer } from '../../src/write-behind/write-buffer.js';
@@ -26,6 +26,8 @@ export const bufferOptions: BufferOptions = {
   cacheTtl: 300_000,
   keepDeadValues: false,
 };
+
+type Method = (...args: unknown[]) => unknown;
 
 export interface RigOptions {
   buffer?: Partial<BufferOptions>;
@@ -69,17 +71,17 @@ export class Process implements Work {
   constructor(
     private readonly rig: Rig,
     name: string,
+    private readonly table: Table,
   ) {
-    const { buffer, table, clock, options } = rig;
+    const { buffer, clock, options } = rig;
     this.gate = new DatabaseGate(
       clock,
       () => table.ping(),
       () => void this.sweep(true),
     );
     const { batchSize, flushDelay, shards } = rig.bufferOptions;
-    const flusherOptions = { entity: 'Item', batchSize, flushDelay, lease: LEASE };
-    const random = (): number => this.share;
-    this.flusher = new Flusher(buffer, table, this.gate, databaseErrors, this.reports, flusherOptions, name, random);
+    const own = { batchSize, flushDelay, lease: LEASE, id: name, clock, random: () => this.share };
+    this.flusher = new Flusher(buffer, table, this.gate, databaseErrors, this.reports, own);
     this.wakeUps = new TimerWakeUps(clock);
     const settings = { name: 'Item', shards, overflow: 'block', writeTimeout: 5_000, replicas: 1 } as const;
     this.buffered = new BufferedEntity(
@@ -118,22 +120,30 @@ export class Process implements Work {
     return this.buffered.pending(id);
   }
 
+  knows(entity: string): boolean {
+    return entity === 'Item';
+  }
+
   async flush(_entity: string, shard: number, force = false): Promise<void> {
     this.flushes++;
+    if (force && this.flusher.paused !== undefined) await this.unpause();
     const dueIn = await this.flusher.flush(shard, force).catch(() => undefined);
     if (dueIn !== undefined) this.wakeUps.wake('Item', shard, dueIn);
   }
 
   async sweep(all = false): Promise<void> {
-    const { buffer, table, bufferOptions } = this.rig;
-    if (this.flusher.paused !== undefined) {
-      await table.refresh();
-      this.flusher.paused = undefined;
-    }
-    for (let shard = 0; shard < bufferOptions.shards; shard++) {
+    const { buffer, bufferOptions } = this.rig;
+    const { shards, flushDelay, grace } = bufferOptions;
+    if (this.flusher.paused !== undefined) await this.unpause();
+    for (let shard = 0; shard < shards; shard++) {
       const due = await buffer.dueIn(shard);
-      if (due !== undefined && (all || due < -bufferOptions.flushDelay)) await this.flush('Item', shard, all);
+      if (due !== undefined && (all || due < -Math.min(flushDelay, grace))) await this.flush('Item', shard);
     }
+  }
+
+  private async unpause(): Promise<void> {
+    await this.table.refresh();
+    this.flusher.paused = undefined;
   }
 }
 
@@ -143,16 +153,26 @@ export class Rig {
   readonly table = new FakeTable();
   readonly bufferOptions: BufferOptions;
   readonly buffer: WriteBuffer;
+  private memory: WriteBuffer;
   private made = 0;
 
   constructor(readonly options: RigOptions = {}) {
     this.bufferOptions = { ...bufferOptions, ...options.buffer };
-    const memory = new MemoryBuffer('Item', this.bufferOptions, this.clock, () => 0);
-    this.buffer = options.through?.(memory) ?? memory;
+    this.memory = this.empty();
+    const present = new Proxy({} as WriteBuffer, {
+      get: (spied, name) => Reflect.get(spied, name) ?? (Reflect.get(this.memory, name) as Method).bind(this.memory),
+    });
+    this.buffer = options.through?.(present) ?? present;
   }
 
-  process(): Process {
-    return new Process(this, `p${++this.made}`);
+  /** As a Redis that comes back without its data. */
+  loseMemory(): void {
+    this.memory = this.empty();
+  }
+
+  /** @param table if it sees the table in another way than the others */
+  process(table: Table = this.table): Process {
+    return new Process(this, `p${++this.made}`, table);
   }
 
   /** Lets what was begun go as far as it can, and then time go by. */
@@ -186,6 +206,10 @@ export class Rig {
 
   async claim(owner: string, more: { limit?: number; lease?: number } = {}) {
     return this.buffer.claim(0, { owner, lease: LEASE, limit: 100, ahead: 1_000, ...more });
+  }
+
+  private empty(): WriteBuffer {
+    return new MemoryBuffer('Item', this.bufferOptions, this.clock, () => 0);
   }
 
   private async mark(write: Write): Promise<Marked | undefined> {

@@ -32,7 +32,19 @@ describe('wake-ups by timers', () => {
     process.wakeUps.wake('Item', 0, 0);
     await rig.pass(100);
     expect(process.flushes).toBe(0);
-    await process.wakeUps.close();
+    await process.wakeUps.close(1_000);
+  });
+
+  it('under way are not waited for longer than the limit', async () => {
+    const rig = new Rig();
+    const process = rig.process().start();
+    await process.entity.put({ id: 'a', n: 1 });
+    const stall = rig.table.stall('inside');
+    await rig.pass(100);
+    await stall.reached;
+    await process.wakeUps.close(1);
+    expect(rig.table.rows.size).toBe(0);
+    stall.go();
   });
 
   it('come no more once they are closed, which waits for those under way', async () => {
@@ -42,7 +54,7 @@ describe('wake-ups by timers', () => {
     const stall = rig.table.stall('inside');
     await rig.pass(100);
     await stall.reached;
-    const closed = process.wakeUps.close();
+    const closed = process.wakeUps.close(60_000);
     process.wakeUps.wake('Item', 0, 0);
     expect(await stateOf(closed)).toBe('waiting');
     stall.go();

@@ -21,6 +21,10 @@ export class RedisServer implements RemoteServer {
     return this.connection.ready;
   }
 
+  get keyPrefix(): string {
+    return this.connection.keyPrefix;
+  }
+
   connect(): Promise<boolean> {
     return this.connection.connect();
   }

@@ -76,21 +76,21 @@ export class MemoryShard {
   hasten(keys?: readonly string[]): void {
     const now = this.now();
     for (const entry of this.waiting.of(keys)) {
-      if (entry.due > now) this.waiting.move(entry, now);
+      if (entry.due > now && entry.attempts === 0) this.waiting.move(entry, now);
     }
   }
 
   claim(options: ClaimOptions): Claim {
     const now = this.now();
-    const taken = this.lease.take(now, options);
-    if ('retryIn' in taken) return { status: 'refused', ...taken };
+    const epoch = this.lease.take(now, options, this.micros());
+    if (epoch === undefined) return { status: 'refused' };
     let count = 0;
     let bytes = 0;
     const writes = this.waiting.upTo(now + options.ahead, (entry) => {
       bytes += entry.bytes;
       return count++ < options.limit && (count === 1 || bytes <= MAX_CLAIM);
     });
-    return { status: 'claimed', ...taken, writes: writes.map(pending) };
+    return { status: 'claimed', epoch, writes: writes.map(pending) };
   }
 
   ack(writes: readonly Pick<PendingWrite, 'key' | 'version'>[]): void {
@@ -121,11 +121,11 @@ export class MemoryShard {
     });
   }
 
-  release(owner: string, pause: Milliseconds): Milliseconds | undefined {
+  release(owner: string, after: Milliseconds): Milliseconds | undefined {
     const now = this.now();
-    this.lease.giveBack(now, owner, pause);
+    this.lease.giveBack(owner);
     const { first } = this.waiting;
-    const wait = first && Math.max(0, first.due - now, pause);
+    const wait = first && Math.max(0, first.due - now, after);
     this.armed = wait === undefined ? NEVER : now + wait + this.options.grace;
     return wait;
   }
@@ -186,8 +186,7 @@ export class MemoryShard {
   /** Whether somebody was told already to come as soon as this write needs it. */
   private wake(now: Milliseconds, hurry: boolean): Wake {
     const { flushDelay, grace } = this.options;
-    const inTime = Math.max(now + flushDelay, this.lease.pauseUntil) + grace;
-    if (!hurry && this.armed >= now && this.armed <= inTime) return 'no';
+    if (!hurry && this.armed >= now && this.armed <= now + flushDelay + grace) return 'no';
     this.armed = now + (hurry ? 0 : flushDelay) + grace;
     return hurry ? 'now' : 'later';
   }
@@ -205,8 +204,12 @@ export class MemoryShard {
   }
 
   private nextVersion(): number {
-    this.last = Math.max(this.last + 1, Math.floor(this.clock.now() * 1_000));
+    this.last = Math.max(this.last + 1, this.micros());
     return this.last;
+  }
+
+  private micros(): number {
+    return Math.floor(this.clock.now() * 1_000);
   }
 
   private bury(entry: Dirty, error: string): void {

@@ -9,7 +9,7 @@ export function classify(error: unknown): ErrorClass {
   for (const { code, kind, message } of layersOf(error)) {
     // The state that the database gave says more than the codes that Prisma wraps around it.
     const state = code !== undefined && SQLSTATE.test(code) ? ofState(code) : undefined;
-    if (state) return state;
+    if (state) return code === NOT_ALLOWED && ROW_LEVEL.test(messageOf(error)) ? 'data' : state;
     if (code !== undefined && OUTAGES.has(code)) known ??= 'outage';
     if (kind !== undefined && OUTAGE_KINDS.has(kind)) known ??= 'outage';
     if (CLOSED.test(message)) known ??= 'outage';
@@ -43,6 +43,7 @@ const STATES: Readonly<Record<string, ErrorClass>> = {
   '44': 'data',
   '54': 'data', // a value too long for an index, JSON nested too deeply
   P0001: 'data', // RAISE EXCEPTION of a trigger
+  P0002: 'data', // a trigger drops the row
   // Another row, which may come or go.
   '23': 'order',
   // The table is not what it was, or we may not write to it.
@@ -59,6 +60,10 @@ const STATES: Readonly<Record<string, ErrorClass>> = {
 function ofState(state: string): ErrorClass {
   return STATES[state] ?? STATES[state.slice(0, 3)] ?? STATES[state.slice(0, 2)] ?? 'transient';
 }
+
+/** A right is missing: to the table, or to one row of it. Only the words tell which. */
+const NOT_ALLOWED = '42501';
+const ROW_LEVEL = /row-level security/;
 
 /** Prisma's codes and Node's. Not P2024 and P2028: a pool or a transaction that takes long says nothing of the database. */
 const OUTAGES = new Set([
@@ -83,14 +88,14 @@ interface Layer {
 
 /**
  * From the outside in. Prisma 7: P2010 with `meta.driverAdapterError.cause.originalCode`; Prisma 6: P2010 with `meta.code`;
- * pg: the code itself.
+ * pg: the code itself; errors of a client that cannot start have an `errorCode`.
  */
 function* layersOf(error: unknown): Generator<Layer> {
   let at: unknown = error;
   for (let depth = 0; depth < MAX_LAYERS && typeof at === 'object' && at !== null; depth++) {
     const layer = at as Record<string, unknown>;
     yield {
-      code: text(layer.originalCode) ?? text(layer.code),
+      code: text(layer.originalCode) ?? text(layer.code) ?? text(layer.errorCode),
       kind: text(layer.kind),
       message: withoutStatement(text(layer.message) ?? ''),
       original: text(layer.originalMessage) ?? '',

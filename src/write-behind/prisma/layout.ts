@@ -43,7 +43,7 @@ export function layOut(
 function columnsOf(
   entity: string,
   options: EntityOptions,
-  fields: FieldName[] | undefined,
+  fields: readonly FieldName[] | undefined,
   catalogue: Catalogue,
   decimal: DecimalClass,
   problems: OptionProblem[],

@@ -25,7 +25,7 @@ export interface EntityNames {
   table: string;
   schema: string | undefined;
   /** `undefined`: every column of the table is a field. */
-  fields: FieldName[] | undefined;
+  fields: readonly FieldName[] | undefined;
   /** Schema of the model of our own table, if the client has it and tells. */
   fenceSchema: string | undefined;
   problems: OptionProblem[];

@@ -4,7 +4,7 @@ import type { PendingWrite } from '../write-buffer.js';
 import { readCatalogue } from './catalogue.js';
 import { withDeadline } from './deadline.js';
 import { layOut } from './layout.js';
-import { type EntityOptions, namesOf } from './names.js';
+import { type EntityOptions, type FieldName, namesOf } from './names.js';
 import type { PrismaClientLike, PrismaQueries } from './prisma-client-like.js';
 import { RowCodec } from './row-codec.js';
 import { type Statements, statementsOf } from './statements.js';
@@ -25,17 +25,32 @@ export async function openTable(client: PrismaClientLike, entity: string, option
   return table;
 }
 
+/** SQLSTATE "no data found" of PL/pgSQL; one of those that mean: a row is at fault. */
+const NO_DATA = 'P0002';
+
 /** What depends on the columns of the table. Replaced as a whole. */
 interface Prepared {
+  fields: readonly FieldName[];
   codec: RowCodec;
   sql: Statements;
 }
 
-async function prepare(client: PrismaClientLike, entity: string, options: TableOptions): Promise<Prepared> {
-  const names = namesOf(client, entity, options);
+/** @param fields what callers write already: without a model the table would say it, and forget what was dropped */
+async function prepare(
+  client: PrismaClientLike,
+  entity: string,
+  options: TableOptions,
+  fields?: readonly FieldName[],
+): Promise<Prepared> {
+  const said = namesOf(client, entity, options);
+  const names = { ...said, fields: said.fields ?? fields };
   const found = await withDeadline(readCatalogue(client, names), 2 * options.statementTimeout);
   const layout = layOut(entity, options, names, found);
-  return { codec: new RowCodec(entity, layout.columns, layout.id), sql: statementsOf(layout) };
+  return {
+    fields: layout.columns.map(({ field, name }) => ({ field, column: name })),
+    codec: new RowCodec(entity, layout.columns, layout.id),
+    sql: statementsOf(layout),
+  };
 }
 
 class PrismaTable implements Table {
@@ -96,32 +111,40 @@ class PrismaTable implements Table {
     epoch: number,
     writes: readonly PendingWrite[],
   ): Promise<void> {
-    const limit = `${this.#options.statementTimeout}`;
-    await tx.$queryRawUnsafe(sql.limits, limit, limit, limit);
     await this.#fence(tx, sql, shard, epoch);
     const upserts = payloadsOf(writes, 'upsert');
     const deletes = payloadsOf(writes, 'delete');
     // Both kinds in one order: somebody else may delete what we write and write what we delete.
     if (deletes.length > 0) await tx.$executeRawUnsafe(sql.lock, arrayOf(writes.map((write) => write.payload)));
-    if (upserts.length > 0) await tx.$executeRawUnsafe(sql.upsert, arrayOf(upserts));
+    if (upserts.length > 0) {
+      const written = await tx.$executeRawUnsafe(sql.upsert, arrayOf(upserts));
+      if (written < upserts.length && !sql.keeps) throw dropped(upserts.length - written, upserts.length);
+    }
     if (deletes.length > 0) await tx.$executeRawUnsafe(sql.remove, arrayOf(deletes));
   }
 
   /** Waits for whoever else writes to the shard, and lets nobody with an older epoch write after us. */
   async #fence(tx: PrismaQueries, sql: Statements, shard: number, epoch: number): Promise<void> {
-    const entity = `${this.#options.scope}:${this.#entity}`;
-    if ((await tx.$executeRawUnsafe(sql.fence, entity, shard, `${epoch}`)) > 0) return;
+    const { scope, statementTimeout } = this.#options;
+    const entity = `${scope}:${this.#entity}`;
+    if ((await tx.$executeRawUnsafe(sql.fence, entity, shard, `${epoch}`, `${statementTimeout}`)) > 0) return;
     const [row] = await tx.$queryRawUnsafe<{ epoch: string }[]>(sql.epoch, entity, shard);
     throw new FencedError(Number(row?.epoch ?? epoch)); // thrown inside the transaction, so it is rolled back
   }
 
   async refresh(): Promise<void> {
-    this.#prepared = await prepare(this.#client, this.#entity, this.#options);
+    this.#prepared = await prepare(this.#client, this.#entity, this.#options, this.#prepared.fields);
   }
 
   async ping(): Promise<void> {
     await withDeadline(this.#client.$queryRawUnsafe('SELECT 1 AS answer'), 2 * this.#options.statementTimeout);
   }
+}
+
+/** A trigger or rule can drop a row without an error. */
+function dropped(missing: number, of: number): Error {
+  const error = new Error(`${missing} of ${of} rows were not written: a trigger or rule of the table drops them.`);
+  return Object.assign(error, { code: NO_DATA });
 }
 
 function payloadsOf(writes: readonly PendingWrite[], operation: PendingWrite['operation']): string[] {

@@ -4,14 +4,17 @@ import type { Column } from './row-codec.js';
 
 /** The SQL of one entity. Payloads are JSON by column name, so an array of them is one parameter for any number of rows. */
 export interface Statements {
-  /** Times in ms as text: of a statement, of waiting for a lock, between statements. They end with the transaction. */
-  limits: string;
-  /** Affects no row if the shard has a newer epoch. Parameters: entity, shard, epoch. */
+  /**
+   * Affects no row if the shard has a newer epoch. Also limits, in ms as text, each statement that follows, waits for locks
+   * (also its own), and the time between statements; all until the transaction ends. Parameters: entity, shard, epoch, limit.
+   */
   fence: string;
   /** The epoch of a shard, as text. Parameters: entity, shard. */
   epoch: string;
-  /** Parameter: array of payloads. */
+  /** Affects as many rows, unless it `keeps` some. Parameter: array of payloads. */
   upsert: string;
+  /** Rows that are there already stay as they are. */
+  keeps: boolean;
   /** Locks the rows that exist, in the order of the id. Parameter: array of payloads, of rows or ids. */
   lock: string;
   /** Parameter: array of payloads of ids. */
@@ -20,8 +23,8 @@ export interface Statements {
   load: string;
 }
 
-const LIMITS = `SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
-  set_config('idle_in_transaction_session_timeout', $3, true)`;
+const LIMITS = `SELECT set_config('statement_timeout', $4, true), set_config('lock_timeout', $4, true),
+  set_config('idle_in_transaction_session_timeout', $4, true)`;
 
 export function statementsOf(layout: Layout): Statements {
   const table = quoteTable(layout.table.schema, layout.table.table);
@@ -30,11 +33,13 @@ export function statementsOf(layout: Layout): Statements {
   const ids = records(layout.id);
   const joined = layout.id.map((column) => `t.${quoteName(column.name)} = p.${quoteName(column.name)}`).join(' AND ');
   return {
-    limits: LIMITS,
-    fence: `INSERT INTO ${fence} AS f (entity, shard, epoch) VALUES ($1, $2::int, $3::bigint)
+    // One trip for both; MATERIALIZED, so that the limits are there before the fence waits for its lock.
+    fence: `WITH limits AS MATERIALIZED (${LIMITS})
+  INSERT INTO ${fence} AS f (entity, shard, epoch) SELECT $1, $2::int, $3::bigint FROM limits
   ON CONFLICT (entity, shard) DO UPDATE SET epoch = excluded.epoch WHERE f.epoch <= excluded.epoch`,
     epoch: `SELECT epoch::text AS epoch FROM ${fence} WHERE entity = $1 AND shard = $2::int`,
     upsert: upsertOf(table, columns, layout.id),
+    keeps: changedOf(columns, layout.id).length === 0,
     lock: `SELECT count(*) FROM (
   SELECT FROM ${table} AS t JOIN ${ids} ON ${joined} ORDER BY ${list(layout.id, 't')} FOR UPDATE OF t
 ) AS locked`,
@@ -48,12 +53,17 @@ export function statementsOf(layout: Layout): Statements {
  * spelled out, so that columns without a field are not even looked at (a domain may forbid the NULL they would get).
  */
 function upsertOf(table: string, columns: readonly Column[], id: readonly Column[]): string {
-  const changed = columns.filter((column) => !id.includes(column) && !column.fixed);
-  const set = changed.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`).join(', ');
+  const set = changedOf(columns, id)
+    .map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
+    .join(', ');
   const overriding = columns.some((column) => column.fixed) ? ' OVERRIDING SYSTEM VALUE' : '';
   return `INSERT INTO ${table} (${list(columns)})${overriding}
   SELECT ${list(columns, 'p')} FROM ${records(columns)} ORDER BY ${list(id, 'p')}
   ON CONFLICT (${list(id)}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`;
+}
+
+function changedOf(columns: readonly Column[], id: readonly Column[]): Column[] {
+  return columns.filter((column) => !id.includes(column) && !column.fixed);
 }
 
 /**

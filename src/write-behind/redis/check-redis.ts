@@ -2,10 +2,18 @@ import { CacheOptionsError } from '../../cache.errors.js';
 import type { RemoteServer } from '../../tiers/tier.js';
 import type { WriteBehindLog } from '../write-behind.port.js';
 
+/** First version whose scripts may say that they make room. */
+const OLDEST = 7;
+
 /** Refuses a Redis that may throw pending writes away, and warns of one that forgets them when it restarts. */
 export async function checkRedis(server: RemoteServer, requireDurability: boolean, log: WriteBehindLog): Promise<void> {
   // INFO, because services that hide CONFIG still answer it.
   const info = String(await server.send('INFO', ['everything']));
+  const version = /^redis_version:((\d+)\S*)/m.exec(info);
+  if (Number(version?.[2] ?? OLDEST) < OLDEST) {
+    const remedy = `Its scripts cannot run when the memory is full. Use Redis ${OLDEST}.0 or later, or Valkey.`;
+    throw new CacheOptionsError([{ option: 'version of Redis', value: version?.[1], remedy }]);
+  }
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'unknown';
   if (policy.startsWith('allkeys-')) {
     const remedy = 'It may evict writes that are not in Postgres yet. Set maxmemory-policy noeviction.';

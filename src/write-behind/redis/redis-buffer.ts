@@ -64,9 +64,11 @@ export class RedisBuffer implements WriteBuffer {
   async start(): Promise<void> {
     const name = shardCountKey(this.namespace, this.entity);
     const { shards } = this.options;
-    const found = await this.server.send('SET', [name, shards, 'NX', 'GET']);
+    // A Redis whose memory is full refuses SET, also where there is nothing to set.
+    const found =
+      (await this.server.send('GET', [name])) ?? (await this.server.send('SET', [name, shards, 'NX', 'GET']));
     const before = found === null ? shards : Number(text(found));
-    if (before === shards) return;
+    if (before === shards) return this.repair();
     const moved: ShardKeys[] = [];
     for (let number = 0; number < Math.max(before, shards); number++) {
       const keys = new ShardKeys(this.namespace, this.entity, number);
@@ -79,6 +81,19 @@ export class RedisBuffer implements WriteBuffer {
       throw this.wrongShards(before);
     }
     await this.server.send('SET', [name, shards]);
+  }
+
+  /** Somebody who was changing the number of shards may have died in the middle: what he has moved refuses ours. */
+  private async repair(): Promise<void> {
+    const { shards } = this.options;
+    await Promise.all(
+      this.shards.map(async ({ keys }) => {
+        const found = await this.server.send('HGET', [keys.meta, 'shards']);
+        if (found === null || Number(text(found)) === shards) return;
+        const left = await this.server.run(RESHARD, [keys.versions, keys.letters, keys.meta], [shards]);
+        if (left !== 0) throw this.wrongShards(Number(text(found)));
+      }),
+    );
   }
 
   write(shard: number, writes: readonly Write[]): Promise<Marked[]> {
@@ -122,9 +137,11 @@ export class RedisBuffer implements WriteBuffer {
     if (keys === undefined) {
       const all = (await this.server.send('HGETALL', [versions])) as Buffer[];
       for (let i = 0; i < all.length; i += 2) found.set(text(all[i]), text(all[i + 1]));
-    } else if (keys.length > 0) {
-      const answers = (await this.server.send('HMGET', [versions, ...keys])) as (Buffer | null)[];
-      keys.forEach((key, i) => {
+      return found;
+    }
+    for (const part of parts(keys)) {
+      const answers = (await this.server.send('HMGET', [versions, ...part])) as (Buffer | null)[];
+      part.forEach((key, i) => {
         if (answers[i]) found.set(key, text(answers[i]));
       });
     }
@@ -132,14 +149,15 @@ export class RedisBuffer implements WriteBuffer {
   }
 
   async hasten(shard: number, keys?: readonly string[]): Promise<void> {
-    if (keys?.length !== 0) await this.server.run(HASTEN, [this.shard(shard).keys.due], keys ?? []);
+    const { due, attempts } = this.shard(shard).keys;
+    for (const part of keys ? parts(keys) : [[]]) await this.server.run(HASTEN, [due, attempts], part);
   }
 
-  async claim(shard: number, { owner, lease, limit, ahead, epochAtLeast = 0, force }: ClaimOptions): Promise<Claim> {
+  async claim(shard: number, { owner, lease, limit, ahead, epochAtLeast = 0 }: ClaimOptions): Promise<Claim> {
     const { due, versions, payloads, meta } = this.shard(shard).keys;
-    const args = [owner, lease, limit, ahead, epochAtLeast, force ? 1 : 0, MAX_CLAIM];
+    const args = [owner, lease, limit, ahead, epochAtLeast, MAX_CLAIM];
     const answer = (await this.server.run(CLAIM, [due, versions, payloads, meta], args)) as (number | Buffer)[];
-    if (Number(answer[0]) === 0) return { status: 'refused', retryIn: Number(answer[1]) };
+    if (Number(answer[0]) === 0) return { status: 'refused' };
     const writes: PendingWrite[] = [];
     for (let i = 2; i < answer.length; i += 3) {
       writes.push(pending(text(answer[i]), text(answer[i + 1]), text(answer[i + 2])));
@@ -165,9 +183,9 @@ export class RedisBuffer implements WriteBuffer {
     }));
   }
 
-  async release(shard: number, owner: string, pause: Milliseconds = 0): Promise<Milliseconds | undefined> {
+  async release(shard: number, owner: string, after: Milliseconds = 0): Promise<Milliseconds | undefined> {
     const { due, meta } = this.shard(shard).keys;
-    const answer = await this.server.run(RELEASE, [due, meta], [owner, Math.ceil(pause), this.options.grace]);
+    const answer = await this.server.run(RELEASE, [due, meta], [owner, Math.ceil(after), this.options.grace]);
     return answer === null ? undefined : Number(answer);
   }
 
@@ -196,8 +214,7 @@ export class RedisBuffer implements WriteBuffer {
     const names = this.shard(shard).keys;
     const which = keys ?? (await this.letters(shard)).map(({ key }) => key);
     let count = 0;
-    for (let from = 0; from < which.length; from += MAX_KEYS) {
-      const part = which.slice(from, from + MAX_KEYS);
+    for (const part of parts(which)) {
       const all = [...names.all, ...part.map((key) => names.cached(key))];
       count += Number(await this.run(REPLAY, all, [this.options.shards, ...part]));
     }
@@ -206,7 +223,9 @@ export class RedisBuffer implements WriteBuffer {
 
   async discard(shard: number, keys: readonly string[]): Promise<number> {
     const { letters, meta } = this.shard(shard).keys;
-    return keys.length === 0 ? 0 : Number(await this.server.run(DISCARD, [letters, meta], keys));
+    let count = 0;
+    for (const part of parts(keys)) count += Number(await this.server.run(DISCARD, [letters, meta], part));
+    return count;
   }
 
   async stats(shard: number): Promise<ShardStats> {
@@ -218,8 +237,6 @@ export class RedisBuffer implements WriteBuffer {
   async replicated(replicas: number, timeout: Milliseconds): Promise<number> {
     return Number(await this.server.send('WAIT', [replicas, Math.ceil(timeout)]));
   }
-
-  async close(): Promise<void> {}
 
   private open(number: number): Shard {
     const keys = new ShardKeys(this.namespace, this.entity, number);
@@ -304,6 +321,11 @@ export class RedisBuffer implements WriteBuffer {
     const option = `writeBehind.entities.${this.entity}.shards`;
     return new CacheOptionsError([{ option, value: this.options.shards, remedy }]);
   }
+}
+
+/** So many keys at a time. */
+function* parts(keys: readonly string[]): Generator<readonly string[]> {
+  for (let from = 0; from < keys.length; from += MAX_KEYS) yield keys.slice(from, from + MAX_KEYS);
 }
 
 function weigh(write: Write): number {

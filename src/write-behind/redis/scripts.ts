@@ -5,7 +5,7 @@ import { script } from '../../tiers/redis/script.js';
 //   2 versions  hash: dirty key -> version
 //   3 payloads  hash: dirty key -> operation (one letter, u or d) and payload
 //   4 attempts  hash: dirty key -> failed attempts ':' when it first waited for another row
-//   5 meta      hash: shards, last (version), bytes, armed, owner, until, epoch, pause, marked, flushed
+//   5 meta      hash: shards, last (version), bytes, armed, owner, until, epoch, marked, flushed
 //   6 letters   hash: key -> dead letter
 // and then `cached` keys, one for each row: 16 characters of version, then like a payload; the version alone is a hold.
 //
@@ -31,14 +31,14 @@ const ALLOW_OOM = '#!lua flags=allow-oom\n';
 /**
  * MARK: takes writes. All of a write takes effect or nothing; it is never refused for a key that is dirty already. The
  * cached row is replaced in the same step, so no reader finds an older one, and no load under way can store one. \`NX\`: a
- * hot key cannot postpone its own flush. Nobody has to wake if somebody was told to come as soon as this write needs it (or
- * as the pause after trouble allows) and is not overdue.
+ * hot key cannot postpone its own flush. Nobody has to wake if somebody was told to come as soon as this write needs it, and
+ * is not overdue.
  * KEYS: 1-6, then cached for each write. ARGV: shards, delay, grace, maxEntries, maxBytes, batchSize, cacheTtl, then for
  * each write key, payload, expected state or '', version of the cached row, urgent (1 or 0).
  * Answers for each write its version, '' (full) or '-' (conflict); then who has to wake: no, later, now.
  */
 export const MARK = script(`${time}${sizes}
-local meta = redis.call('HMGET', KEYS[5], 'shards', 'last', 'bytes', 'armed', 'pause')
+local meta = redis.call('HMGET', KEYS[5], 'shards', 'last', 'bytes', 'armed')
 if meta[1] and meta[1] ~= ARGV[1] then return redis.error_reply('SHARDS ' .. meta[1]) end
 local delay, batchSize, ttl = tonumber(ARGV[2]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local last, bytes = tonumber(meta[2] or 0), tonumber(meta[3] or 0)
@@ -82,9 +82,8 @@ if marked > 0 then
     wake = 'now'
     redis.call('HSET', KEYS[5], 'armed', now + tonumber(ARGV[3]))
   else
-    local armed, pause, grace = tonumber(meta[4] or 0), tonumber(meta[5] or 0), tonumber(ARGV[3])
-    if pause > now + ${LONGEST_PLAN} then pause = 0 end
-    if armed < now or armed > math.max(now + delay, pause) + grace then
+    local armed, grace = tonumber(meta[4] or 0), tonumber(ARGV[3])
+    if armed < now or armed > now + delay + grace then
       wake = 'later'
       redis.call('HSET', KEYS[5], 'armed', now + delay + grace)
     end
@@ -122,20 +121,19 @@ return answers`);
 
 /**
  * CLAIM: the right to flush the shard, for one owner at a time, and what to flush. Removes nothing. A lease that ended,
- * or changes its owner, gets a new epoch, which is never lower than the one before. A limit of 0 renews: only for the owner
- * who claimed last, for whom what was claimed before still is the newest.
- * KEYS: 1-3, meta. ARGV: owner, lease, limit, ahead, least epoch, force (1 or 0), most bytes.
- * Answers 0 and for how long it is refused; or 1, the epoch, and for each write key, version, payload.
+ * or changes its owner, gets a new epoch: higher than the one before, and at least the time in µs, so that no two owners
+ * get the same one from a Redis that has lost its memory. A limit of 0 renews: only for the owner who claimed last, for
+ * whom what was claimed before still is the newest.
+ * KEYS: 1-3, meta. ARGV: owner, lease, limit, ahead, least epoch, most bytes.
+ * Answers 0 if it is refused; or 1, the epoch, and for each write key, version, payload.
  */
 export const CLAIM = script(`${ALLOW_OOM}${time}
-local meta = redis.call('HMGET', KEYS[4], 'owner', 'until', 'epoch', 'pause')
-if ARGV[3] == '0' and meta[1] ~= ARGV[1] then return { 0, 0 } end
+local meta = redis.call('HMGET', KEYS[4], 'owner', 'until', 'epoch')
+if ARGV[3] == '0' and meta[1] ~= ARGV[1] then return { 0 } end
 local free = tonumber(meta[2] or 0) <= now or tonumber(meta[2]) > now + ${LONGEST_PLAN}
-if not free and meta[1] ~= ARGV[1] then return { 0, tonumber(meta[2]) - now } end
-local pause = tonumber(meta[4] or 0) - now
-if pause > 0 and pause <= ${LONGEST_PLAN} and ARGV[6] ~= '1' then return { 0, pause } end
+if not free and meta[1] ~= ARGV[1] then return { 0 } end
 local epoch = tonumber(meta[3] or 0)
-if free or meta[1] ~= ARGV[1] then epoch = epoch + 1 end
+if free or meta[1] ~= ARGV[1] then epoch = math.max(epoch + 1, micros) end
 epoch = math.max(epoch, tonumber(ARGV[5]))
 redis.call('HSET', KEYS[4], 'owner', ARGV[1], 'until', now + tonumber(ARGV[2]), 'epoch', string.format('%.0f', epoch))
 local answer, bytes = { 1, string.format('%.0f', epoch) }, 0
@@ -145,7 +143,7 @@ for _, key in ipairs(keys) do
   local version, payload = redis.call('HGET', KEYS[2], key), redis.call('HGET', KEYS[3], key)
   if version and payload then
     bytes = bytes + #payload
-    if #answer > 2 and bytes > tonumber(ARGV[7]) then break end
+    if #answer > 2 and bytes > tonumber(ARGV[6]) then break end
     answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = key, version, payload
   else
     redis.call('ZREM', KEYS[1], key)
@@ -157,24 +155,35 @@ return answer`);
  * ACK: the database has these versions. A key that was written again meanwhile stays dirty, and is due after the delay
  * again, so that a hot key is not flushed without pause. A dead letter of the key is out of date now, unless it is of a
  * newer version: who was paused before the ACK may come after that was refused.
- * KEYS: 1-6. ARGV: delay, then for each write key and version.
+ * KEYS: 1-6. ARGV: delay, then for each write key and version, each key once.
  */
 export const ACK = script(`${ALLOW_OOM}${time}${sizes}
 local freed = 0
-for i = 2, #ARGV, 2 do
-  local key = ARGV[i]
-  local letter = redis.call('HGET', KEYS[6], key)
-  if letter and tonumber(string.match(letter, '^%d+')) <= tonumber(ARGV[i + 1]) then
-    freed = freed + sizeOf(key, #letter)
-    redis.call('HDEL', KEYS[6], key)
+local lettered, failing = redis.call('EXISTS', KEYS[6]) == 1, redis.call('EXISTS', KEYS[4]) == 1
+-- In parts: Lua takes only so many arguments.
+for from = 2, #ARGV, 400 do
+  local keys, done = {}, {}
+  for i = from, math.min(from + 398, #ARGV), 2 do keys[#keys + 1] = ARGV[i] end
+  local versions = redis.call('HMGET', KEYS[2], unpack(keys))
+  for place, key in ipairs(keys) do
+    local acked = ARGV[from + 2 * place - 1]
+    local letter = lettered and redis.call('HGET', KEYS[6], key)
+    if letter and tonumber(string.match(letter, '^%d+')) <= tonumber(acked) then
+      freed = freed + sizeOf(key, #letter)
+      redis.call('HDEL', KEYS[6], key)
+    end
+    if versions[place] == acked then
+      freed = freed + sizeOf(key, redis.call('HSTRLEN', KEYS[3], key))
+      done[#done + 1] = key
+    elseif versions[place] then
+      redis.call('ZADD', KEYS[1], 'XX', now + tonumber(ARGV[1]), key)
+    end
   end
-  local version = redis.call('HGET', KEYS[2], key)
-  if version == ARGV[i + 1] then
-    freed = freed + sizeOf(key, redis.call('HSTRLEN', KEYS[3], key))
-    for place = 2, 4 do redis.call('HDEL', KEYS[place], key) end
-    redis.call('ZREM', KEYS[1], key)
-  elseif version then
-    redis.call('ZADD', KEYS[1], 'XX', now + tonumber(ARGV[1]), key)
+  if #done > 0 then
+    redis.call('HDEL', KEYS[2], unpack(done))
+    redis.call('HDEL', KEYS[3], unpack(done))
+    if failing then redis.call('HDEL', KEYS[4], unpack(done)) end
+    redis.call('ZREM', KEYS[1], unpack(done))
   end
 end
 if freed > 0 then redis.call('HINCRBYFLOAT', KEYS[5], 'bytes', -freed) end
@@ -225,20 +234,17 @@ return answers`);
 
 /**
  * RELEASE: gives the claim back, if it still is the caller's. Who asks is told when the next write is due, and is to wake
- * somebody then.
- * KEYS: due, meta. ARGV: owner, pause, grace. Answers ms until the next write is due, or false.
+ * somebody then; `after` is when that one can be there at the earliest.
+ * KEYS: due, meta. ARGV: owner, after, grace. Answers ms until the next write is due, or false.
  */
 export const RELEASE = script(`${ALLOW_OOM}${time}
-if redis.call('HGET', KEYS[2], 'owner') == ARGV[1] then
-  redis.call('HDEL', KEYS[2], 'owner', 'until')
-  if ARGV[2] ~= '0' then redis.call('HSET', KEYS[2], 'pause', now + tonumber(ARGV[2])) end
-end
+if redis.call('HGET', KEYS[2], 'owner') == ARGV[1] then redis.call('HDEL', KEYS[2], 'owner', 'until') end
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 if not first then
   redis.call('HDEL', KEYS[2], 'armed')
   return false
 end
-local wait = math.max(0, tonumber(first) - now, tonumber(ARGV[2]))
+local wait = math.min(math.max(0, tonumber(first) - now, tonumber(ARGV[2])), ${LONGEST_PLAN})
 redis.call('HSET', KEYS[2], 'armed', now + wait + tonumber(ARGV[3]))
 return wait`);
 
@@ -253,11 +259,16 @@ end
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 return first and tonumber(first) - now`);
 
-/** HASTEN: makes dirty keys due now. KEYS: due. ARGV: keys; none: all. */
+/**
+ * HASTEN: makes dirty keys due now, but for those that wait after a refusal: coming sooner would only use up their
+ * attempts. KEYS: due, attempts. ARGV: keys; none: all.
+ */
 export const HASTEN = script(`${ALLOW_OOM}${time}
 local keys = ARGV
 if #keys == 0 then keys = redis.call('ZRANGE', KEYS[1], '(' .. now, '+inf', 'BYSCORE') end
-for _, key in ipairs(keys) do redis.call('ZADD', KEYS[1], 'XX', 'LT', now, key) end
+for _, key in ipairs(keys) do
+  if redis.call('HEXISTS', KEYS[2], key) == 0 then redis.call('ZADD', KEYS[1], 'XX', 'LT', now, key) end
+end
 return 1`);
 
 /**

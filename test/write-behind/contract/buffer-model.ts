@@ -43,7 +43,6 @@ export class BufferModel {
   flushed = 0;
   epoch = 0;
   private armed = Number.NEGATIVE_INFINITY;
-  private pauseUntil = Number.NEGATIVE_INFINITY;
   private lease: { owner: string; until: number } | undefined;
 
   constructor(private readonly options: BufferOptions) {}
@@ -82,7 +81,7 @@ export class BufferModel {
     if (hurry || (before < batchSize && this.dirty.size >= batchSize)) {
       wake = 'now';
       this.armed = this.now + grace;
-    } else if (this.armed < this.now || this.armed > Math.max(this.now + flushDelay, this.pauseUntil) + grace) {
+    } else if (this.armed < this.now || this.armed > this.now + flushDelay + grace) {
       wake = 'later';
       this.armed = this.now + flushDelay + grace;
     }
@@ -97,19 +96,22 @@ export class BufferModel {
   hasten(keys: Iterable<string>): void {
     for (const key of keys) {
       const entry = this.dirty.get(key);
-      if (entry) entry.due = Math.min(entry.due, this.now);
+      if (entry && entry.attempts === 0) entry.due = Math.min(entry.due, this.now);
     }
   }
 
-  /** Answers the epoch, or `undefined`: refused. */
-  claim(owner: string, limit: number, lease: number, epochAtLeast: number, force: boolean): number | undefined {
+  /** Answers the least epoch and whether it may be a higher one, or `undefined`: refused. */
+  claim(
+    owner: string,
+    limit: number,
+    lease: number,
+    epochAtLeast: number,
+  ): { least: number; isNew: boolean } | undefined {
     if (limit === 0 && this.lease?.owner !== owner) return undefined;
-    const free = !this.lease || this.lease.until <= this.now;
-    if (!free && this.lease?.owner !== owner) return undefined;
-    if (this.pauseUntil > this.now && !force) return undefined;
-    this.epoch = Math.max(this.epoch + (free ? 1 : 0), epochAtLeast);
+    const isNew = !this.lease || this.lease.until <= this.now;
+    if (!isNew && this.lease?.owner !== owner) return undefined;
     this.lease = { owner, until: this.now + lease };
-    return this.epoch;
+    return { least: Math.max(this.epoch + (isNew ? 1 : 0), epochAtLeast), isNew };
   }
 
   ack(write: ModelWrite): void {
@@ -139,13 +141,10 @@ export class BufferModel {
     return { result: 'dead', attempts };
   }
 
-  release(owner: string, pause: number): number | undefined {
-    if (this.lease?.owner === owner) {
-      this.lease = undefined;
-      if (pause > 0) this.pauseUntil = this.now + pause;
-    }
+  release(owner: string, after: number): number | undefined {
+    if (this.lease?.owner === owner) this.lease = undefined;
     const first = this.dueIn();
-    const wait = first === undefined ? undefined : Math.max(0, first, pause);
+    const wait = first === undefined ? undefined : Math.max(0, first, after);
     this.armed = wait === undefined ? Number.NEGATIVE_INFINITY : this.now + wait + this.options.grace;
     return wait;
   }

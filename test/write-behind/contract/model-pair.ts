@@ -66,7 +66,7 @@ export class ModelPair {
       case 'fail':
         return this.fail(step);
       case 'release':
-        return this.isNear(await buffer.release(number, step.owner, step.pause), model.release(step.owner, step.pause));
+        return this.isNear(await buffer.release(number, step.owner, step.after), model.release(step.owner, step.after));
       case 'replay': {
         expect(await buffer.replay(number, step.keys)).toBe(model.replay(step.keys ?? [...model.letters.keys()]));
         return this.learnVersions();
@@ -158,16 +158,18 @@ export class ModelPair {
     await this.shard.buffer.fill(this.shard.number, [{ key: seen.key, state: seen.real, payload }]);
   }
 
-  private async claim({ owner, limit, ahead, more, lease, force }: Extract<Step, { do: 'claim' }>): Promise<void> {
+  private async claim({ owner, limit, ahead, more, lease }: Extract<Step, { do: 'claim' }>): Promise<void> {
     const { model, slack } = this;
     const epochAtLeast = more === undefined ? 0 : model.epoch + more;
-    const expected = model.claim(owner, limit, lease, epochAtLeast, force);
-    const claim = await this.shard.claim({ owner, lease, limit, ahead, epochAtLeast, force });
+    const expected = model.claim(owner, limit, lease, epochAtLeast);
+    const claim = await this.shard.claim({ owner, lease, limit, ahead, epochAtLeast });
     if (expected === undefined || claim.status === 'refused') {
       expect([claim.status, expected]).toEqual(['refused', undefined]);
       return;
     }
-    expect(claim.epoch).toBe(expected);
+    if (expected.isNew) expect(claim.epoch).toBeGreaterThanOrEqual(expected.least);
+    else expect(claim.epoch).toBe(expected.least);
+    model.epoch = claim.epoch;
     const left = new Map(model.dirty);
     let last = Number.NEGATIVE_INFINITY;
     for (const real of claim.writes) {
@@ -187,7 +189,11 @@ export class ModelPair {
   }
 
   private async ack(which: readonly number[]): Promise<void> {
-    const taken = which.map((i) => this.taken[i % (this.taken.length || 1)]).filter((one) => one !== undefined);
+    // Each key once, as in a claim.
+    const byKey = new Map(
+      which.map((i) => this.taken[i % (this.taken.length || 1)]).map((one) => [one?.real.key, one]),
+    );
+    const taken = [...byKey.values()].filter((one) => one !== undefined);
     for (const { model } of taken) this.model.ack(model);
     await this.shard.ack(...taken.map(({ real }) => real));
   }

@@ -31,7 +31,7 @@ const oneWrite = fc.record({
 function steps(exact: boolean) {
   const times = exact ? [1, 49, 50, 100, 101, 150, 250, 1_000] : [];
   const long = exact ? 100 : MINUTE;
-  const pause = fc.constantFrom(0, 0, long);
+  const after = fc.constantFrom(0, 0, long);
   const claim = fc.record({
     do: fc.constant('claim' as const),
     owner,
@@ -39,7 +39,6 @@ function steps(exact: boolean) {
     ahead: fc.constantFrom(0, 0, 2 * MINUTE),
     more: fc.option(fc.nat({ max: 3 }), { nil: undefined, freq: 4 }),
     lease: fc.constant(long),
-    force: fc.boolean(),
   });
   const writes = fc.array(oneWrite, { minLength: 1, maxLength: 3 });
   const which = index;
@@ -54,7 +53,7 @@ function steps(exact: boolean) {
     { weight: 6, arbitrary: claim },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('ack' as const), which: fc.array(index, { maxLength: 3 }) }) },
     { weight: 6, arbitrary: fc.record({ do: fc.constant('fail' as const), which, kind, error }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('release' as const), owner, pause }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('release' as const), owner, after }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('replay' as const), keys: some }) },
     {
       weight: 1,

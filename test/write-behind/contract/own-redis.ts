@@ -16,26 +16,35 @@ export const canStartRedis = command !== undefined;
 
 /** A Redis that a spec has for itself, to do to it what others would not like: the end of its memory, forgotten scripts. */
 export class OwnRedis {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'strata-own-redis-'));
+  readonly folder = mkdtempSync(join(tmpdir(), 'strata-own-redis-'));
 
   /** The path of its socket, which does for a URL. */
   readonly url = join(this.folder, 'redis.sock');
 
   private child: ChildProcess | undefined;
 
+  /** @param more arguments of the server, which win over the usual ones */
+  constructor(private readonly more: readonly string[] = []) {}
+
   async start(): Promise<void> {
-    const args = ['--port', '0', '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no'];
+    const usual = ['--port', '0', '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no'];
+    const args = [...usual, ...this.more];
     this.child = spawn(command ?? 'redis-server', args, { stdio: 'ignore' });
     process.once('exit', this.kill);
     await until('the own Redis listens', () => this.accepts());
   }
 
-  async stop(): Promise<void> {
+  /** `kill -9`. What it has written to its folder stays, and it may be started again. */
+  async crash(): Promise<void> {
     process.off('exit', this.kill);
-    if (this.child && this.child.exitCode === null) {
+    if (this.child && this.child.exitCode === null && this.child.signalCode === null) {
       this.kill();
       await once(this.child, 'exit');
     }
+  }
+
+  async stop(): Promise<void> {
+    await this.crash();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -81,7 +81,7 @@ async function pass(redis: Redis, ms: number): Promise<void> {
 }
 
 /** The three lists of dirty keys hold the same ones, attempts belong to some of them, and the bytes are those that are there. */
-async function check(redis: Redis, keys: ShardKeys): Promise<void> {
+export async function check(redis: Redis, keys: ShardKeys): Promise<void> {
   const [due, versions, payloads, attempts, letters, bytes] = await Promise.all([
     redis.zrange(keys.due, '0', '-1'),
     redis.hgetall(keys.versions),

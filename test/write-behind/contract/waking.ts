@@ -103,12 +103,25 @@ export function wakingContract(open: Open): void {
       expect([await wake(buffer, 'a'), await wake(buffer, 'b')]).toEqual(['later', 'no']);
     });
 
-    it('is not asked for while the shard is left alone after trouble: one comes when that is over', async () => {
+    it('is asked for when who flushed last comes back too late for the write', async () => {
       const { buffer } = await open({ flushDelay: 10 });
       const shard = new Shard(buffer);
       await shard.put('k', '1');
       await shard.takeAll();
       expect(await buffer.release(0, 'a', MINUTE)).toBe(MINUTE);
+      expect([await wake(buffer, 'a'), await wake(buffer, 'b'), await hurry(buffer, 'c')]).toEqual([
+        'later',
+        'no',
+        'now',
+      ]);
+    });
+
+    it('is not asked for when who flushed last comes back in time', async () => {
+      const { buffer } = await open({ flushDelay: MINUTE });
+      const shard = new Shard(buffer);
+      await shard.put('k', '1', { urgent: true });
+      await shard.take();
+      expect(await buffer.release(0, 'a', MINUTE / 2)).toBe(MINUTE / 2);
       expect([await wake(buffer, 'a'), await hurry(buffer, 'b')]).toEqual(['no', 'now']);
     });
   });
