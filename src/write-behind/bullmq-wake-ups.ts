@@ -28,14 +28,19 @@ interface FlushJob {
   hands?: number;
 }
 
-type Ended = { disconnect(): void };
+/** What we use of an ioredis client. */
+interface Connection {
+  on(event: 'error', listener: (error: unknown) => void): void;
+  duplicate(options?: object): Connection;
+  disconnect(): void;
+}
 
 /**
  * Wake-ups as BullMQ jobs. A job says no more than "flush this shard": deduplicated while it waits, and once more after
  * the one that runs. The scheduler's sweep finds what jobs have missed.
  */
 export class BullMqWakeUps implements WakeUps {
-  private readonly connections: Ended[] = [];
+  private readonly connections: Connection[] = [];
   private readonly queue: Queue;
   private worker: Worker | undefined;
   private readonly prefix: string;
@@ -84,8 +89,6 @@ export class BullMqWakeUps implements WakeUps {
     // BullMQ waits for a Redis that is away.
     const ended = Promise.resolve(this.worker?.close()).then(() => this.queue.close());
     await atMost(limit, ended);
-    // Ends its timers; there is nothing left to wait for.
-    void Promise.resolve(this.worker?.close(true)).catch(() => undefined);
     for (const connection of this.connections) connection.disconnect();
   }
 
@@ -118,11 +121,17 @@ export class BullMqWakeUps implements WakeUps {
 
   private connect(options: Record<string, unknown>): ConnectionOptions {
     // BullMQ refuses a client with a prefix; that of the keys is part of the queue's.
-    const connection = this.server.duplicate({ ...options, keyPrefix: '' }) as Ended & {
-      on(event: 'error', listener: (error: unknown) => void): void;
-    };
+    return this.track(
+      this.server.duplicate({ ...options, keyPrefix: '' }) as Connection,
+    ) as unknown as ConnectionOptions;
+  }
+
+  /** Also the copies that BullMQ makes of it to wait with: with Redis away it does not end them itself. */
+  private track(connection: Connection): Connection {
     connection.on('error', (error) => this.options.onError(error));
     this.connections.push(connection);
-    return connection as unknown as ConnectionOptions;
+    const { duplicate } = connection;
+    connection.duplicate = (options) => this.track(duplicate.call(connection, options));
+    return connection;
   }
 }
