@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { table } from './lib/table.mjs';
 import { BREAKS } from './write-behind/breaks.mjs';
 import { FAULTS } from './write-behind/faults.mjs';
-import { report } from './write-behind/report.mjs';
+import { report, together } from './write-behind/report.mjs';
 import { WriteBehindSuite } from './write-behind/suite.mjs';
 
 /** All there are. */
@@ -127,18 +127,25 @@ async function mutations(seed) {
 async function run(name, seed) {
   say(`${name}, seed ${seed}`);
   const begin = performance.now();
-  const suite = await perform(name, { seed });
-  const { violations } = suite;
-  console.log(`\n${report(suite, (performance.now() - begin) / 1_000)}`);
+  const { faults, figures, violations } = await perform(name, { seed });
+  const result = { seed: `${seed}`, seconds: (performance.now() - begin) / 1_000, faults, figures, violations };
+  console.log(`\n${report(result)}`);
   if (violations.length > 0) console.log(`\nRepeat it: ${repeat(name, seed)}`);
-  return violations.length === 0;
+  return result;
+}
+
+async function all() {
+  for (const name of parsed.suites) {
+    const results = [];
+    for (let i = 0; i < parsed.seeds; i++) results.push(await run(name, parsed.seed + i));
+    if (results.length > 1) console.log(`\n${name}, all seeds\n\n${report(together(results))}`);
+    if (results.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
+  }
 }
 
 try {
-  if (parsed.mutations && !(await mutations(parsed.seed))) process.exitCode = 1;
-  for (let i = 0; i < parsed.seeds && !parsed.mutations; i++) {
-    for (const name of parsed.suites) if (!(await run(name, parsed.seed + i))) process.exitCode = 1;
-  }
+  if (!parsed.mutations) await all();
+  else if (!(await mutations(parsed.seed))) process.exitCode = 1;
 } catch (error) {
   if (!interrupted) console.error(`\n${error.stack}`);
   process.exitCode = 1;

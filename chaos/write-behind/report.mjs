@@ -15,11 +15,15 @@ const RULES = [
   'hot keys, no increment lost',
 ];
 
-/** @param {import('./suite.mjs').WriteBehindSuite} suite @param {number} seconds */
-export function report({ figures, faults, violations, options }, seconds) {
+/**
+ * @typedef {Pick<import('./suite.mjs').WriteBehindSuite, 'faults' | 'figures' | 'violations'> & { seed: string, seconds: number }} Result
+ */
+
+/** @param {Result} result */
+export function report({ seed, seconds, figures, faults, violations }) {
   const { acknowledged, unknown, refused, rows, reads, letters, drain, delay, memory } = figures;
   const run = table('run', [
-    ['seed', `${options.seed}`],
+    ['seed', seed],
     ['seconds', seconds],
     ['writes acknowledged', acknowledged],
     ['  outcome unknown', unknown],
@@ -38,4 +42,26 @@ export function report({ figures, faults, violations, options }, seconds) {
     return [head, `  ${text}`, ...history.map((line) => `    ${line}`)].join('\n');
   });
   return [table('fault', [...faults]), run, ...broken].join('\n\n');
+}
+
+/** Figures that are the most of something; all others are counts. */
+const MOST = new Set(['drain', 'dirty', 'delay', 'memory']);
+
+/** @param {Result[]} results @returns {Result} of all runs */
+export function together(results) {
+  const faults = new Map();
+  const figures = { ...results[0].figures };
+  for (const name of Object.keys(figures)) {
+    const all = results.map((result) => result.figures[name]);
+    figures[name] = MOST.has(name) ? Math.max(...all) : all.reduce((a, b) => a + b);
+  }
+  for (const result of results)
+    for (const [name, count] of result.faults) faults.set(name, (faults.get(name) ?? 0) + count);
+  return {
+    seed: `${results[0].seed} to ${results.at(-1).seed}`,
+    seconds: results.reduce((sum, { seconds }) => sum + seconds, 0),
+    faults: new Map([...faults].sort()),
+    figures,
+    violations: results.flatMap(({ violations }) => violations),
+  };
 }
