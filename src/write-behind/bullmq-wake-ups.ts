@@ -44,6 +44,8 @@ export class BullMqWakeUps implements WakeUps {
   private readonly queue: Queue;
   private worker: Worker | undefined;
   private readonly prefix: string;
+  /** Jobs that were begun and, as far as Redis knows, not ended. */
+  private underWay = 0;
   private closed = false;
 
   constructor(
@@ -76,6 +78,9 @@ export class BullMqWakeUps implements WakeUps {
     });
     this.worker.on('error', (error) => onError(error));
     this.worker.on('failed', (_job, error) => onError(error));
+    this.worker.on('active', () => this.underWay++);
+    this.worker.on('completed', () => this.underWay--);
+    this.worker.on('failed', () => this.underWay--);
     // Not waited for: the app starts without Redis, too.
     void this.schedule(sweep);
   }
@@ -86,13 +91,20 @@ export class BullMqWakeUps implements WakeUps {
 
   async close(limit: Milliseconds): Promise<void> {
     this.closed = true;
-    // BullMQ waits for a Redis that is away.
-    const ended = Promise.resolve(this.worker?.close()).then(() => this.queue.close());
-    await atMost(limit, ended);
+    // close() alone would wait for jobs that, without Redis, can never tell that they are done, and keep the process alive
+    // meanwhile. So nothing new is begun, what is under way gets its time, and then there is nothing to wait for.
+    await this.worker?.pause(true);
+    const done = (async (): Promise<void> => {
+      while (this.underWay > 0) await new Promise<void>((resolve) => this.worker?.once('completed', () => resolve()));
+    })();
+    await atMost(limit / 2, done);
+    const ended = Promise.resolve(this.worker?.close(true)).then(() => this.queue.close());
+    await atMost(limit / 2, ended);
     for (const connection of this.connections) connection.disconnect();
   }
 
   private add(job: FlushJob, delay: Milliseconds, kind: 'near' | 'far' | 'handed on'): void {
+    if (this.closed) return;
     const id = `${job.entity}.${job.shard}${kind === 'near' ? '' : ` ${kind}`}`;
     this.queue
       .add('flush', job, { delay: Math.ceil(delay), deduplication: { id, keepLastIfActive: true } })
@@ -104,7 +116,7 @@ export class BullMqWakeUps implements WakeUps {
     const { entity, shard, hands = 0 } = job.data as FlushJob;
     if (work.knows(entity)) return work.flush(entity, shard);
     // Another version of the app, or another app of this namespace, has written it.
-    if (hands < HANDS && !this.closed) this.add({ entity, shard, hands: hands + 1 }, HAND_ON, 'handed on');
+    if (hands < HANDS) this.add({ entity, shard, hands: hands + 1 }, HAND_ON, 'handed on');
   }
 
   private async schedule(every: Milliseconds): Promise<void> {

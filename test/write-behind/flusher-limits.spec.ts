@@ -186,7 +186,7 @@ describe('a database that answers a question, but refuses every batch as if it w
 
 describe('a row that was refused', () => {
   it('keeps its attempts, however often others have the shard flushed at once', async () => {
-    const rig = new Rig({ buffer: { rowAttempts: 3, flushDelay: 5 } });
+    const rig = new Rig({ buffer: { rowAttempts: 3, flushDelay: 60_000 } });
     const { entity, reports } = rig.process();
     rig.table.refuse('data', 'bad');
     void entity.put({ id: 'bad', n: 1 }, { durability: 'persisted' }).catch(() => undefined);

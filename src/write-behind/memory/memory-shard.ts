@@ -90,7 +90,9 @@ export class MemoryShard {
       bytes += entry.bytes;
       return count++ < options.limit && (count === 1 || bytes <= MAX_CLAIM);
     });
-    return { status: 'claimed', epoch, writes: writes.map(pending) };
+    // Coming sooner would only use up the attempts of those that wait after a refusal.
+    const ready = writes.filter((entry) => entry.due <= now || entry.attempts === 0);
+    return { status: 'claimed', epoch, writes: ready.map(pending) };
   }
 
   ack(writes: readonly Pick<PendingWrite, 'key' | 'version'>[]): void {

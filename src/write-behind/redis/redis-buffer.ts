@@ -154,9 +154,12 @@ export class RedisBuffer implements WriteBuffer {
   }
 
   async claim(shard: number, { owner, lease, limit, ahead, epochAtLeast = 0 }: ClaimOptions): Promise<Claim> {
-    const { due, versions, payloads, meta } = this.shard(shard).keys;
+    const { due, versions, payloads, attempts, meta } = this.shard(shard).keys;
     const args = [owner, lease, limit, ahead, epochAtLeast, MAX_CLAIM];
-    const answer = (await this.server.run(CLAIM, [due, versions, payloads, meta], args)) as (number | Buffer)[];
+    const answer = (await this.server.run(CLAIM, [due, versions, payloads, attempts, meta], args)) as (
+      | number
+      | Buffer
+    )[];
     if (Number(answer[0]) === 0) return { status: 'refused' };
     const writes: PendingWrite[] = [];
     for (let i = 2; i < answer.length; i += 3) {

@@ -124,28 +124,32 @@ return answers`);
  * or changes its owner, gets a new epoch: higher than the one before, and at least the time in µs, so that no two owners
  * get the same one from a Redis that has lost its memory. A limit of 0 renews: only for the owner who claimed last, for
  * whom what was claimed before still is the newest.
- * KEYS: 1-3, meta. ARGV: owner, lease, limit, ahead, least epoch, most bytes.
+ * `ahead` is not for those that wait after a refusal: coming sooner would only use up their attempts.
+ * KEYS: 1-5. ARGV: owner, lease, limit, ahead, least epoch, most bytes.
  * Answers 0 if it is refused; or 1, the epoch, and for each write key, version, payload.
  */
 export const CLAIM = script(`${ALLOW_OOM}${time}
-local meta = redis.call('HMGET', KEYS[4], 'owner', 'until', 'epoch')
+local meta = redis.call('HMGET', KEYS[5], 'owner', 'until', 'epoch')
 if ARGV[3] == '0' and meta[1] ~= ARGV[1] then return { 0 } end
 local free = tonumber(meta[2] or 0) <= now or tonumber(meta[2]) > now + ${LONGEST_PLAN}
 if not free and meta[1] ~= ARGV[1] then return { 0 } end
 local epoch = tonumber(meta[3] or 0)
 if free or meta[1] ~= ARGV[1] then epoch = math.max(epoch + 1, micros) end
 epoch = math.max(epoch, tonumber(ARGV[5]))
-redis.call('HSET', KEYS[4], 'owner', ARGV[1], 'until', now + tonumber(ARGV[2]), 'epoch', string.format('%.0f', epoch))
+redis.call('HSET', KEYS[5], 'owner', ARGV[1], 'until', now + tonumber(ARGV[2]), 'epoch', string.format('%.0f', epoch))
 local answer, bytes = { 1, string.format('%.0f', epoch) }, 0
 if ARGV[3] == '0' then return answer end
-local keys = redis.call('ZRANGE', KEYS[1], '-inf', now + tonumber(ARGV[4]), 'BYSCORE', 'LIMIT', 0, ARGV[3])
-for _, key in ipairs(keys) do
+local failing = redis.call('EXISTS', KEYS[4]) == 1
+local found = redis.call('ZRANGE', KEYS[1], '-inf', now + tonumber(ARGV[4]), 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES')
+for i = 1, #found, 2 do
+  local key = found[i]
+  local waits = failing and tonumber(found[i + 1]) > now and redis.call('HEXISTS', KEYS[4], key) == 1
   local version, payload = redis.call('HGET', KEYS[2], key), redis.call('HGET', KEYS[3], key)
-  if version and payload then
+  if version and payload and not waits then
     bytes = bytes + #payload
     if #answer > 2 and bytes > tonumber(ARGV[6]) then break end
     answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = key, version, payload
-  else
+  elseif not waits then
     redis.call('ZREM', KEYS[1], key)
   end
 end

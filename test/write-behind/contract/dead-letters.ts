@@ -107,7 +107,7 @@ export function deadLetterContract(open: Open): void {
       expect([await shard.row('k'), await buffer.letters(0)]).toEqual(['{"n":1}', []]);
       await check(0);
       expect(await shard.fail('k', write?.version ?? '')).toEqual({ result: 'retry', attempts: 1 });
-      await shard.flush();
+      await shard.ack({ key: 'k', version: write?.version ?? '' });
       await shard.expectEmpty();
       expect(await shard.stats()).toMatchObject({ marked: 1, flushed: 1 });
     });
