@@ -25,7 +25,7 @@ const cpuRow = (id, kind, load, goal) => ({
 export const writeBehindRows = [
   {
     id: 10,
-    scenario: 'write-behind: rows of 5 columns into PostgreSQL, 500 at a time',
+    scenario: 'write-behind: rows of 5 columns into PostgreSQL, 500 at a time, ours 1,000',
     tiers: 'redis',
     database: true,
     quickRounds: 1,
@@ -39,7 +39,7 @@ export const writeBehindRows = [
     },
     subjects: [
       sql('Prisma, multi-row VALUES', 'values'),
-      ours(' (SQL only: limits, fence, upsert)', 'strata-sink'),
+      ours(' (SQL only: fence and upsert)', 'strata-sink'),
       ours(' (from Redis: claim to ACK, 4 shards at once)', 'strata-drain'),
       sql('pg, multi-row VALUES, prepared', 'pg values'),
       sql(ONE_BY_ONE, 'upsert'),

@@ -1,6 +1,6 @@
 /**
- * nestjs-strata's way from pending rows to PostgreSQL without the buffer: per batch one transaction with its time limits,
- * the shard's fence and one upsert. No entry point has it alone, so this comes from inside the build.
+ * nestjs-strata's way from pending rows to PostgreSQL without the buffer: per batch one statement, the shard's fence and the
+ * upsert. No entry point has it alone, so this comes from inside the build.
  */
 import { openTable } from '../../dist/write-behind/prisma/prisma-table.js';
 import { openDatabase } from '../lib/database.mjs';
@@ -16,7 +16,7 @@ export async function open(options) {
   const table = await openTable(database.prisma, 'Profile', { scope, schema, statementTimeout: STATEMENT_TIMEOUT });
   return {
     database,
-    batch: 500,
+    batch: 1_000, // as `batchSize` by default
     // A put did this long before; in Redis the row is text.
     prepare: (rows) => rows.map((row) => ({ ...table.encode(row), version: '1', operation: 'upsert' })),
     write: (writes) => table.write(0, 1, writes),

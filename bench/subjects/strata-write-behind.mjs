@@ -1,6 +1,6 @@
 /**
  * nestjs-strata's write-behind as an app has it: BullMQ, Redis and PostgreSQL, defaults unless said. The client is one that
- * counts the rows of its upserts and can be told to hold transactions back; it stands between the flusher and Prisma and
+ * counts the rows of its upserts and can be told to hold batches back; it stands between the flusher and Prisma and
  * costs one function call per statement.
  */
 import 'reflect-metadata';
@@ -57,15 +57,16 @@ function createClient(prisma) {
   let gate = Promise.resolve();
   let rows = 0;
   let waiting = () => {};
+  const count = (affected) => {
+    rows += affected;
+    waiting();
+  };
   const counted = (tx) => ({
     $queryRawUnsafe: (sql, ...values) => tx.$queryRawUnsafe(sql, ...values),
     $executeRawUnsafe: async (sql, ...values) => {
       const affected = await tx.$executeRawUnsafe(sql, ...values);
-      // The fence has three parameters, an upsert has one. Counted before the COMMIT, which the last look waits for.
-      if (values.length === 1) {
-        rows += affected;
-        waiting();
-      }
+      // The fence has four parameters, an upsert has one. Counted before the COMMIT, which the last look waits for.
+      if (values.length === 1) count(affected);
       return affected;
     },
   });
@@ -73,12 +74,18 @@ function createClient(prisma) {
     // The names of columns are in the client's model.
     _runtimeDataModel: prisma._runtimeDataModel,
     $queryRawUnsafe: (sql, ...values) => prisma.$queryRawUnsafe(sql, ...values),
-    $executeRawUnsafe: (sql, ...values) => prisma.$executeRawUnsafe(sql, ...values),
+    // A batch in one statement.
+    $executeRawUnsafe: async (sql, ...values) => {
+      await gate;
+      const affected = await prisma.$executeRawUnsafe(sql, ...values);
+      count(affected);
+      return affected;
+    },
     $transaction: async (work, options) => {
       await gate;
       return prisma.$transaction((tx) => work(counted(tx)), options);
     },
-    /** No transaction begins before the function that this answers is called. */
+    /** No batch begins before the function that this answers is called. */
     hold: () => {
       rows = 0;
       let open;

@@ -198,6 +198,21 @@ export const FAULTS = {
       return true;
     },
   },
+  'table-locked': {
+    title: 'Postgres: table locked for longer than the lease',
+    seconds: 5,
+    async run(stage, random) {
+      await stage.outage(() =>
+        stage.servers.withPostgres(async (client) => {
+          await client.query('BEGIN; LOCK TABLE chaos.item');
+          await sleep(stage.settings.writeBehind.lease * (1 + random()));
+          await client.query('COMMIT');
+        }),
+      );
+      await sleep(2_000);
+      return true;
+    },
+  },
   'postgres-flood': {
     title: 'Postgres: away for a long time, buffer full',
     seconds: 80,

@@ -1,8 +1,9 @@
 import { sleep } from '../lib/time.mjs';
 
 /**
- * A place in a transaction of the flusher. begin: nothing was sent; opened: BEGIN was sent; written: all but COMMIT was
- * sent; committed: COMMIT was answered, and the flusher does not know yet.
+ * A place in what the flusher asks of the database. begin: nothing was sent; opened: BEGIN was sent; written: all but COMMIT
+ * was sent; committed: COMMIT was answered, and the flusher does not know yet. Where a batch is one statement, it has no
+ * place inside: it then fails as by a deadlock, and the transaction that comes after trouble has the place.
  * @typedef {'begin' | 'opened' | 'written' | 'committed'} Place
  */
 
@@ -48,12 +49,18 @@ export class FaultyClient {
     return this.client.$queryRawUnsafe(query, ...values);
   }
 
-  $executeRawUnsafe(query, ...values) {
-    return this.client.$executeRawUnsafe(query, ...values);
+  /** A batch in one statement. */
+  async $executeRawUnsafe(query, ...values) {
+    const arm = this.#find(values[0]);
+    if (arm?.at === 'opened' || arm?.at === 'written') await strike({ act: 'deadlock' }, this.client);
+    await this.#strike(arm, 'begin');
+    const answer = await this.client.$executeRawUnsafe(this.broken.rewrite?.(query) ?? query, ...values);
+    await this.#strike(arm, 'committed');
+    return answer;
   }
 
   async $transaction(work, options) {
-    const arm = this.#arms.length > 0 ? await this.#match(work) : undefined;
+    const arm = this.#arms.length > 0 ? this.#find(await payloadsOf(work)) : undefined;
     await this.#strike(arm, 'begin');
     const answer = await this.client.$transaction(async (tx) => {
       await this.#strike(arm, 'opened', tx);
@@ -65,17 +72,7 @@ export class FaultyClient {
     return answer;
   }
 
-  /** What a transaction is going to write is found by letting it talk to nobody first. */
-  async #match(work) {
-    let payloads = '';
-    const nobody = {
-      $queryRawUnsafe: async () => [],
-      $executeRawUnsafe: async (_query, ...values) => {
-        if (values.length === 1) payloads += values[0];
-        return Number.MAX_SAFE_INTEGER; // as many as were wanted
-      },
-    };
-    await work(nobody);
+  #find(payloads) {
     return this.#arms.find(({ key }) => key === undefined || payloads.includes(`"id":"${key}"`));
   }
 
@@ -93,6 +90,20 @@ export class FaultyClient {
     await this.tell({ type: 'struck', arm: arm.id });
     await strike(arm, tx);
   }
+}
+
+/** What a transaction is going to write is found by letting it talk to nobody first. */
+async function payloadsOf(work) {
+  let payloads = '';
+  const nobody = {
+    $queryRawUnsafe: async () => [],
+    $executeRawUnsafe: async (_query, ...values) => {
+      if (values.length === 1) payloads += values[0];
+      return Number.MAX_SAFE_INTEGER; // as many as were wanted
+    },
+  };
+  await work(nobody);
+  return payloads;
 }
 
 /** @param {Pick<Arm, 'act' | 'ms'>} arm */

@@ -34,6 +34,7 @@ const QUICK = {
   'pause-letter': 1,
   'redis-kill': 1,
   'postgres-stop': 1,
+  'table-locked': 1,
   'bullmq-gone': 1,
   'bullmq-stray': 1,
   'wakes-dropped': 1,

@@ -166,13 +166,13 @@ export class Flusher {
 
   private async attempt(run: Run, writes: readonly PendingWrite[]): Promise<void> {
     try {
-      await this.table.write(run.shard, run.epoch, writes);
+      await this.table.write(run.shard, run.epoch, writes, this.troubles.has(run.shard));
     } catch (error) {
       if (!(error instanceof FencedError)) throw error;
       // Somebody newer wrote; or the clock of Redis went back after it lost its memory, and we are the newest all the same: as
       // long as the claim still is ours, it may take a higher epoch. A second refusal ends the run.
       await this.renew(run, error.epoch + 1);
-      await this.table.write(run.shard, run.epoch, writes).catch((again: unknown) => {
+      await this.table.write(run.shard, run.epoch, writes, true).catch((again: unknown) => {
         throw again instanceof FencedError ? new Lost() : again;
       });
     }

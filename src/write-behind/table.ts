@@ -24,10 +24,11 @@ export interface Table {
   /** Rows by the payloads of their ids, in this order; `null` where there is none. */
   load(ids: readonly string[]): Promise<(string | null)[]>;
   /**
-   * All or nothing, in one transaction: the shard's fence, then the upserts and deletes in the order of the id. Throws
-   * `FencedError` if a newer epoch wrote to the shard; else what the database said (see `classify`).
+   * Writes if no newer epoch wrote to the shard; else throws `FencedError`. After any other error (see `classify`) no row is
+   * written, or some, or all are a little later; but nothing once a newer epoch has written.
+   * @param careful there was trouble lately: nothing may wait in the database for longer than the limits
    */
-  write(shard: number, epoch: number, writes: readonly PendingWrite[]): Promise<void>;
+  write(shard: number, epoch: number, writes: readonly PendingWrite[], careful?: boolean): Promise<void>;
   /** Looks at the catalogue again, after a schema error. Throws if the entity does not fit the table. */
   refresh(): Promise<void>;
   /** Whether the database answers. */

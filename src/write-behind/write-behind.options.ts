@@ -13,7 +13,7 @@ export interface EntityTuning {
   shards?: number;
   /** How long a write waits for others, to share their batch. Default `'100ms'`. */
   flushDelay?: Duration;
-  /** Most rows of a batch; so many dirty rows of a shard are flushed at once. Default 500. */
+  /** Most rows of a batch; so many dirty rows of a shard are flushed at once. Default 1,000. */
   batchSize?: number;
   /** Most rows (pending and dead letters) of a shard. Default 50,000. */
   maxEntries?: number;
@@ -97,7 +97,7 @@ const KNOWN = [
 const DEFAULTS: Omit<BufferOptions, 'grace'> = {
   shards: 16,
   flushDelay: 100,
-  batchSize: 500,
+  batchSize: 1_000,
   maxEntries: 50_000,
   maxBytes: 64 * 1024 * 1024,
   rowAttempts: 8,

@@ -35,6 +35,7 @@ export interface Transaction {
   shard: number;
   epoch: number;
   writes: readonly PendingWrite[];
+  careful: boolean;
   keys: string[];
   outcome: 'open' | 'committed' | 'fenced' | 'failed';
 }
@@ -128,9 +129,9 @@ export class FakeTable implements Table {
     return rows;
   }
 
-  async write(shard: number, epoch: number, writes: readonly PendingWrite[]): Promise<void> {
+  async write(shard: number, epoch: number, writes: readonly PendingWrite[], careful = false): Promise<void> {
     const keys = writes.map(({ key }) => key);
-    const transaction: Transaction = { shard, epoch, writes, keys, outcome: 'open' };
+    const transaction: Transaction = { shard, epoch, writes, careful, keys, outcome: 'open' };
     this.transactions.push(transaction);
     try {
       await this.reach('begin', transaction);

@@ -63,6 +63,19 @@ describe('a batch that the database does not take for reasons of its own', () =>
     }
   });
 
+  it('is written with care until batches of all their size go through again', async () => {
+    const rig = new Rig({ buffer: { batchSize: 4 } });
+    const { flusher } = rig.process();
+    const careOf = async (): Promise<boolean | undefined> => {
+      await rig.put('a');
+      await flusher.flush(0, true);
+      return rig.table.transactions.at(-1)?.careful;
+    };
+    expect(await careOf()).toBe(false);
+    rig.table.fail(new DatabaseError('transient'));
+    expect([await careOf(), await careOf(), await careOf(), await careOf()]).toEqual([false, true, true, false]);
+  });
+
   it('hands the shard on soon, however long it rests: others may have no trouble', async () => {
     const rig = new Rig();
     await rig.put('a');

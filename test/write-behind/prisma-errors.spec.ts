@@ -69,9 +69,11 @@ async function failureOf(work: () => PromiseLike<unknown>): Promise<unknown> {
 const ROW = { id: 1, code: null, parent: null, note: null, inet: null, room: null };
 
 describe.each([
-  ['Prisma', prismaOn],
-  ['pg', plainOn],
-] as const)('an error of the database, by %s', (_name, clientOn) => {
+  ['Prisma', prismaOn, false],
+  ['Prisma, with care', prismaOn, true],
+  ['pg', plainOn, false],
+  ['pg, with care', plainOn, true],
+] as const)('an error of the database, by %s', (_name, clientOn, careful) => {
   let table: Table;
   let changing: Table;
 
@@ -112,7 +114,9 @@ describe.each([
     ],
     ['a trigger refuses it', [{ ...ROW, note: 'raise' }], 'data', /^not on a Sunday \(P0001\)$/],
     ['it is too long for an index', [{ ...ROW, note: randomText() }], 'data', /index row.*\(54000\)$/],
-    ['it takes too long', [{ ...ROW, note: 'sleep' }], 'transient', /statement timeout \(57014\)$/],
+    careful
+      ? ['it takes too long', [{ ...ROW, note: 'sleep' }], 'transient', /statement timeout \(57014\)$/]
+      : ['it takes too long', [{ ...ROW, note: 'sleep' }], 'outage', /did not answer within 800 ms/],
     [
       'the connection is ended from outside',
       [{ ...ROW, note: 'terminate' }],
@@ -121,7 +125,7 @@ describe.each([
     ],
     ['a row is there twice', [ROW, ROW], 'data', /cannot affect row a second time \(21000\)$/],
   ])('says that %s', async (_case, rows, kind, message) => {
-    const error = await failureOf(() => table.write(0, 1, upserts(table, rows)));
+    const error = await failureOf(() => table.write(0, 1, upserts(table, rows), careful));
     expect(classify(error)).toBe(kind);
     expect(messageOf(error)).toMatch(message);
     expect(messageOf(error).length).toBeLessThan(200);
@@ -161,20 +165,24 @@ describe.each([
     await world.sql('ALTER TABLE changing ADD PRIMARY KEY (id)');
   });
 
-  it('says that somebody else holds a lock', async () => {
+  it.each(['LOCK TABLE item', 'UPDATE item SET room = 1'])('says that somebody else holds a lock: %s', async (lock) => {
     await table.write(0, 1, upserts(table, [ROW]));
     const other = await world.connect();
-    await other.query('BEGIN; LOCK TABLE item');
-    const error = await failureOf(() => table.write(0, 1, upserts(table, [ROW])));
+    await other.query(`BEGIN; ${lock}`);
+    const error = await failureOf(() => table.write(0, 1, upserts(table, [ROW]), careful));
     await other.query('ROLLBACK');
-    expect([classify(error), messageOf(error)]).toEqual(['transient', expect.stringMatching(/\((57014|55P03)\)$/)]);
+    expect([classify(error), messageOf(error)]).toEqual(
+      careful || lock.startsWith('UPDATE')
+        ? ['transient', expect.stringMatching(/\((57014|55P03)\)$/)]
+        : ['outage', expect.stringContaining('did not answer within 800 ms')], // the next attempt takes care
+    );
   });
 
   it('says that two transactions waited for each other', async () => {
     await table.write(0, 1, upserts(table, [ROW, { ...ROW, id: 2 }]));
     const other = await world.connect();
     await other.query(`SET deadlock_timeout = '10s'; BEGIN; UPDATE item SET room = 5 WHERE id = 2`);
-    const writing = failureOf(() => table.write(0, 1, upserts(table, [ROW, { ...ROW, id: 2 }])));
+    const writing = failureOf(() => table.write(0, 1, upserts(table, [ROW, { ...ROW, id: 2 }]), careful));
     await untilBlocked();
     const update = other.query('UPDATE item SET room = 4 WHERE id = 1');
     const error = await writing;

@@ -13,6 +13,12 @@ export interface Statements {
   epoch: string;
   /** Affects as many rows, unless it `keeps` some. Parameter: array of payloads. */
   upsert: string;
+  /**
+   * Fence and upsert at once, without a transaction around them: affects no row if the shard has a newer epoch. Only waits
+   * for rows are limited; for a lock of the whole table it waits as long as that is held. Parameters: array of payloads,
+   * entity, shard, epoch, limit in ms as text.
+   */
+  fencedUpsert: string;
   /** Rows that are there already stay as they are. */
   keeps: boolean;
   /** Locks the rows that exist, in the order of the id. Parameter: array of payloads, of rows or ids. */
@@ -25,6 +31,8 @@ export interface Statements {
 
 const LIMITS = `SELECT set_config('statement_timeout', $4, true), set_config('lock_timeout', $4, true),
   set_config('idle_in_transaction_session_timeout', $4, true)`;
+/** The only one that a statement can set for itself: the others count from its beginning, or after its end. */
+const LIMIT = `SELECT set_config('lock_timeout', $5, true)`;
 
 export function statementsOf(layout: Layout): Statements {
   const table = quoteTable(layout.table.schema, layout.table.table);
@@ -33,12 +41,12 @@ export function statementsOf(layout: Layout): Statements {
   const ids = records(layout.id);
   const joined = layout.id.map((column) => `t.${quoteName(column.name)} = p.${quoteName(column.name)}`).join(' AND ');
   return {
-    // One trip for both; MATERIALIZED, so that the limits are there before the fence waits for its lock.
-    fence: `WITH limits AS MATERIALIZED (${LIMITS})
-  INSERT INTO ${fence} AS f (entity, shard, epoch) SELECT $1, $2::int, $3::bigint FROM limits
-  ON CONFLICT (entity, shard) DO UPDATE SET epoch = excluded.epoch WHERE f.epoch <= excluded.epoch`,
+    fence: fenceOf(fence, LIMITS, '$1, $2::int, $3::bigint'),
     epoch: `SELECT epoch::text AS epoch FROM ${fence} WHERE entity = $1 AND shard = $2::int`,
     upsert: upsertOf(table, columns, layout.id),
+    // No row is there to be written before the fence is: joined to it, each needs the fence's row.
+    fencedUpsert: `WITH fence AS (${fenceOf(fence, LIMIT, '$2, $3::int, $4::bigint')} RETURNING 1)
+  ${upsertOf(table, columns, layout.id, ', fence')}`,
     keeps: changedOf(columns, layout.id).length === 0,
     lock: `SELECT count(*) FROM (
   SELECT FROM ${table} AS t JOIN ${ids} ON ${joined} ORDER BY ${list(layout.id, 't')} FOR UPDATE OF t
@@ -48,17 +56,24 @@ export function statementsOf(layout: Layout): Statements {
   };
 }
 
+/** One trip for both; MATERIALIZED, so that the limits are there before the fence waits for its lock. */
+function fenceOf(fence: string, limits: string, values: string): string {
+  return `WITH limits AS MATERIALIZED (${limits})
+  INSERT INTO ${fence} AS f (entity, shard, epoch) SELECT ${values} FROM limits
+  ON CONFLICT (entity, shard) DO UPDATE SET epoch = excluded.epoch WHERE f.epoch <= excluded.epoch`;
+}
+
 /**
  * Sorted by id: two transactions that write the same rows in different orders would wait for each other. The types are
  * spelled out, so that columns without a field are not even looked at (a domain may forbid the NULL they would get).
  */
-function upsertOf(table: string, columns: readonly Column[], id: readonly Column[]): string {
+function upsertOf(table: string, columns: readonly Column[], id: readonly Column[], joined = ''): string {
   const set = changedOf(columns, id)
     .map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
     .join(', ');
   const overriding = columns.some((column) => column.fixed) ? ' OVERRIDING SYSTEM VALUE' : '';
   return `INSERT INTO ${table} (${list(columns)})${overriding}
-  SELECT ${list(columns, 'p')} FROM ${records(columns)} ORDER BY ${list(id, 'p')}
+  SELECT ${list(columns, 'p')} FROM ${records(columns)}${joined} ORDER BY ${list(id, 'p')}
   ON CONFLICT (${list(id)}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`;
 }
 

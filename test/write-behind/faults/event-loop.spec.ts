@@ -32,20 +32,25 @@ function shortLocks(): Worker[] {
   return workers;
 }
 
-/** Stops the whole process where a flush stands: inside its transaction, before the rows are written. */
+/** Stops the whole process where a flush stands: before the rows are written, without or inside a transaction. */
 function blocking({ prisma }: WriteBehindWorld) {
   const state = { next: false, times: 0 };
+  const block = (): void => {
+    if (!state.next) return;
+    state.next = false;
+    state.times++;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCKED);
+  };
   const client: PrismaClientLike = {
     $queryRawUnsafe: (query, ...values) => prisma.$queryRawUnsafe(query, ...values),
-    $executeRawUnsafe: (query, ...values) => prisma.$executeRawUnsafe(query, ...values),
+    $executeRawUnsafe: (query, ...values) => {
+      block();
+      return prisma.$executeRawUnsafe(query, ...values);
+    },
     $transaction: (work, options) =>
       prisma.$transaction(async (tx) => {
-        if (state.next) {
-          state.next = false;
-          state.times++;
-          await tx.$queryRawUnsafe('SELECT 1');
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCKED);
-        }
+        await tx.$queryRawUnsafe('SELECT 1');
+        block();
         return work(tx);
       }, options),
   };
