@@ -3,10 +3,11 @@ import type { ResolvedCache } from './cache.resolve.js';
 import { Cache } from './engine/cache.js';
 import { type Clock, SystemClock } from './engine/clock.js';
 import { Codec } from './engine/codec.js';
-import { Background } from './engine/core.js';
+import { ALONE, Background, type Core } from './engine/core.js';
 import { Epochs } from './engine/epochs.js';
 import { EventHub } from './engine/events.js';
 import { Flights } from './engine/flights.js';
+import { Incoming } from './engine/incoming.js';
 import type { MemoryEntry } from './engine/memory-entry.js';
 import { Prefixes } from './engine/prefixes.js';
 import { Counters } from './engine/stats.js';
@@ -50,27 +51,28 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     },
     onConnection: (ready) => events.emit('connection', { ready }),
   });
-  const cache = new Cache(
-    resolved.name,
-    {
-      clock,
-      random,
-      memory: memory && new LruStore<MemoryEntry>(memory),
-      remote: opened?.remote,
-      epochs,
-      flights: new Flights(epochs),
-      prefixes: new Prefixes(resolved.prefixes),
-      policies: resolved.policies,
-      values: new Values(types, limits.maxValueBytes),
-      codec: new Codec({ serializer, schema, compressFrom, maxBytes: limits.maxValueBytes }, types),
-      versions: new VersionSource(),
-      events,
-      counters,
-      limits,
-      background: new Background(),
-    },
-    opened?.atomics ?? new MemoryAtomics(clock),
-    { maxEntries: memory?.maxEntries ?? 0, maxBytes: memory?.maxBytes ?? 0 },
-  );
+  const core: Core = {
+    clock,
+    random,
+    trust: opened?.remote.trust ?? ALONE,
+    memory: memory && new LruStore<MemoryEntry>(memory),
+    remote: opened?.remote,
+    epochs,
+    flights: new Flights(epochs, clock),
+    prefixes: new Prefixes(resolved.prefixes),
+    policies: resolved.policies,
+    values: new Values(types, limits.maxValueBytes),
+    codec: new Codec({ serializer, schema, compressFrom, maxBytes: limits.maxValueBytes }, types),
+    versions: new VersionSource(),
+    events,
+    counters,
+    limits,
+    background: new Background(),
+  };
+  opened?.remote.hear(new Incoming(core));
+  const cache = new Cache(resolved.name, core, opened?.atomics ?? new MemoryAtomics(clock), {
+    maxEntries: memory?.maxEntries ?? 0,
+    maxBytes: memory?.maxBytes ?? 0,
+  });
   return { cache, start: opened?.start };
 }

@@ -9,6 +9,8 @@ export interface Clock {
    * go back either.
    */
   elapsed?(): Milliseconds;
+  /** Calls `then` when `now` turns out to have been set back, before anybody gets such a reading. The answer ends it. */
+  onSetBack?(then: () => void): () => void;
   /** Calls `then` once after `delay`; the answer cancels. Must not keep the process alive. */
   after(delay: Milliseconds, then: () => void): () => void;
 }
@@ -20,6 +22,9 @@ export function elapsed(clock: Clock): Milliseconds {
 
 /** How many readings may share one look at the system's clock, however long the event loop stays away. */
 const READINGS = 64;
+
+/** By so much the two clocks may differ from one look to the next without one of them having been set: ms. */
+const SET_BACK = 5;
 
 /** setTimeout fires at once for more than this. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -53,10 +58,21 @@ export class SystemClock implements Clock {
     return () => clearTimeout(timer);
   }
 
+  onSetBack(then: () => void): () => void {
+    this.setBack.add(then);
+    return () => this.setBack.delete(then);
+  }
+
   private timer: NodeJS.Timeout | undefined;
+  private readonly setBack = new Set<() => void>();
+  /** `Date.now()` less `performance.now()`, when both were looked at last. */
+  private ahead = Date.now() - performance.now();
 
   private look(): Milliseconds {
     this.cached = Date.now();
+    const ahead = this.cached - performance.now();
+    if (ahead < this.ahead - SET_BACK) for (const then of this.setBack) then();
+    this.ahead = ahead;
     this.left = READINGS;
     if (this.timer === undefined) {
       this.timer = setTimeout(this.forget, 1);

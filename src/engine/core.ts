@@ -1,5 +1,5 @@
 import { CacheError } from '../cache.errors.js';
-import type { MemoryStore, RemoteTier } from '../tiers/tier.js';
+import type { MemoryStore, RemoteTier, Trust } from '../tiers/tier.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
 import type { Milliseconds } from './duration.js';
@@ -35,6 +35,8 @@ export interface Core {
   readonly random: () => number;
   readonly memory: MemoryStore<MemoryEntry> | undefined;
   readonly remote: RemoteTier | undefined;
+  /** How long memory may be believed: for ever where there are no others. */
+  readonly trust: Trust;
   readonly epochs: Epochs;
   readonly flights: Flights;
   readonly prefixes: Prefixes;
@@ -48,6 +50,9 @@ export interface Core {
   /** Work that goes on after its caller was answered. */
   readonly background: Background;
 }
+
+/** Where nothing is heard from anybody: memory is believed as long as its entries live. */
+export const ALONE: Trust = { until: Number.POSITIVE_INFINITY, bound: Number.POSITIVE_INFINITY };
 
 /** Counts work that goes on after its caller was answered, for `idle()` and for shutdown. */
 export class Background {

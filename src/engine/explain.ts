@@ -17,8 +17,11 @@ export interface Explanation {
 }
 
 export interface TierState {
-  /** `none`: the cache has no such tier. `hold`: somebody is about to store. `alien`: bytes this version cannot read. */
-  state: 'none' | 'absent' | 'fresh' | 'stale' | 'dead' | 'hold' | 'alien' | 'unreachable';
+  /**
+   * `none`: the cache has no such tier. `doubted`: it is fresh, but what others changed lately is not heard at the moment.
+   * `hold`: somebody is about to store. `alien`: bytes this version cannot read.
+   */
+  state: 'none' | 'absent' | 'fresh' | 'doubted' | 'stale' | 'dead' | 'hold' | 'alien' | 'unreachable';
   age?: Milliseconds;
   /** Negative once it is over. */
   expiresIn?: Milliseconds;
@@ -46,8 +49,9 @@ function inMemory(core: Core, key: string): TierState {
   const judged = core.epochs.since(entry.epoch, entry.markers);
   const killedBy = core.epochs.culprit(entry);
   const fresh = judged === 'valid' && entry.freshUntil > now;
+  const believed = core.trust.until > now || entry.believedUntil > now;
   return {
-    state: fresh ? 'fresh' : judged === 'dead' || !entry.mayStandIn(now) ? 'dead' : 'stale',
+    state: fresh ? (believed ? 'fresh' : 'doubted') : judged === 'dead' || !entry.mayStandIn(now) ? 'dead' : 'stale',
     age: now - entry.createdAt,
     expiresIn: entry.expiresAt - now,
     staleFor: Math.max(0, entry.staleUntil - now),
@@ -93,7 +97,10 @@ function verdict(memory: TierState, redis: TierState, undelivered: boolean, inFl
   if (redis.state === 'fresh') return 'Served from Redis.';
   const killer = redis.killedBy ?? memory.killedBy;
   if (killer) return `A miss: invalidated by ${killer}.${again}`;
-  if (redis.state === 'unreachable') return `A miss: Redis does not answer.${again}`;
+  if (redis.state === 'unreachable') {
+    const doubt = memory.state === 'doubted' ? ' Memory has it, but may not have heard of a change.' : '';
+    return `A miss: Redis does not answer.${doubt}${again}`;
+  }
   if (redis.state === 'stale' || memory.state === 'stale') {
     return `A miss: expired; the value stands in if the load fails.${again}`;
   }

@@ -1,4 +1,7 @@
+import type { Clock } from './clock.js';
+import type { Milliseconds } from './duration.js';
 import type { Epochs } from './epochs.js';
+import type { Version } from './version.js';
 
 /**
  * Something under way that may end in a store: a read of Redis, a load, a put. Whatever invalidates its key meanwhile
@@ -6,6 +9,8 @@ import type { Epochs } from './epochs.js';
  */
 export class Flight {
   flagged = false;
+  /** If all that flagged it was a put of another process: the version that put. A read that found it found nothing old. */
+  overtakenBy: Version | undefined;
   /** What flagged it means to remove the old value, too: that must not stand in for a load that fails. */
   dead = false;
   /**
@@ -24,6 +29,8 @@ export class Flight {
     readonly epoch: number,
     /** The markers known when it began. */
     readonly markers: readonly string[],
+    /** When it began: what it brings is not older. */
+    readonly begun: Milliseconds,
   ) {}
 }
 
@@ -32,10 +39,13 @@ export class Flights {
   private readonly heads = new Map<string, Flight>();
   count = 0;
 
-  constructor(private readonly epochs: Epochs) {}
+  constructor(
+    private readonly epochs: Epochs,
+    private readonly clock: Pick<Clock, 'now'>,
+  ) {}
 
   start(key: string, markers: readonly string[]): Flight {
-    const flight = new Flight(key, this.epochs.current, markers);
+    const flight = new Flight(key, this.epochs.current, markers, this.clock.now());
     flight.next = this.heads.get(key);
     this.heads.set(key, flight);
     this.count++;
@@ -67,8 +77,8 @@ export class Flights {
   }
 
   /** True if what it brings must not be stored in this process. `late`: markers that only its result told. */
-  spoiled(flight: Flight, late?: readonly string[]): boolean {
-    if (flight.flagged) return true;
+  spoiled(flight: Flight, late?: readonly string[], despiteFlag = false): boolean {
+    if (flight.flagged && !despiteFlag) return true;
     if (flight.epoch === this.epochs.current) return false;
     return (
       this.epochs.since(flight.epoch, flight.markers) !== 'valid' ||
@@ -81,9 +91,26 @@ export class Flights {
     for (let flight = this.heads.get(key); flight; flight = flight.next) {
       if (flight === except) continue;
       flight.flagged = true;
+      flight.overtakenBy = undefined;
       if (how.dead) flight.dead = true;
       if (how.called) flight.overruled = true;
     }
+  }
+
+  /** Another process put this version. */
+  overtake(key: string, version: Version): void {
+    for (let flight = this.heads.get(key); flight; flight = flight.next) {
+      // The last put heard of is the last one made: what was there before it is old.
+      if (!flight.flagged || flight.overtakenBy !== undefined) flight.overtakenBy = version;
+      flight.flagged = true;
+      flight.dead = true;
+    }
+  }
+
+  /** True if a value that was found under the key must not be stored in this process. */
+  outOfDate(flight: Flight, found: { version: Version | undefined; markers: readonly string[] }): boolean {
+    const latest = flight.overtakenBy !== undefined && flight.overtakenBy === found.version;
+    return this.spoiled(flight, found.markers, latest);
   }
 
   flagWhere(matches: (key: string) => boolean, how: { dead: boolean; called: boolean }): void {

@@ -231,6 +231,7 @@ export class Loading {
       toMemory(core, flight.key, entry);
       const until = Math.min(entry.staleUntil, entry.expiresAt + policy.grace);
       entry.freshUntil = Math.min(core.clock.now() + policy.graceBackoff, until);
+      entry.believedUntil = entry.freshUntil; // stale is what grace allows
     }
     return entry;
   }

@@ -113,6 +113,7 @@ function toEntry(core: Core, flight: Flight, stored: StoredValue, age: number): 
       markers: stored.markers,
       version: stored.version,
       source: stored.source,
+      believedUntil: 0,
     });
     if (flight.single) entry.alone = true;
     else makeReady(core, entry);
@@ -134,5 +135,5 @@ function makeReady(core: Core, entry: MemoryEntry): void {
 export function promote(core: Core, flight: Flight, lookup: Lookup, policy: ResolvedPolicy): void {
   const { fresh, found } = lookup;
   if (!fresh || found?.stored.remoteOnly || !inMemory(core, policy)) return;
-  if (!core.flights.spoiled(flight, fresh.markers)) toMemory(core, flight.key, fresh);
+  if (!core.flights.outOfDate(flight, fresh)) toMemory(core, flight.key, fresh);
 }

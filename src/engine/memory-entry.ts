@@ -19,6 +19,8 @@ export interface EntryFacts {
   version: Version | undefined;
   /** Where the value came from: `load`, `set`, `write`. */
   source: string;
+  /** See the field of {@link MemoryEntry}. */
+  believedUntil: Milliseconds;
 }
 
 /** An entry of the memory tier. A class, so that all of them have one shape and the hot path stays monomorphic. */
@@ -41,6 +43,11 @@ export class MemoryEntry implements Dated {
    * stale value stands in until the next try.
    */
   freshUntil: Milliseconds;
+  /**
+   * Until then it may be served although what others changed is not heard: what came from its source here is not older than
+   * its load. 0 for copies of what Redis had.
+   */
+  believedUntil: Milliseconds;
   /** Its value was made read-only. */
   ready = false;
   /** It has one reader: what it hands out needs no protection. */
@@ -61,6 +68,7 @@ export class MemoryEntry implements Dated {
     this.version = facts.version;
     this.source = facts.source;
     this.freshUntil = facts.createdAt + facts.freshFor;
+    this.believedUntil = facts.believedUntil;
     this.trouble = undefined;
   }
 

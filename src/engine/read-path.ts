@@ -28,7 +28,10 @@ export class ReadPath {
   /** What memory may answer now. Counts as a use of the entry. */
   fromMemory(key: string): MemoryEntry | undefined {
     const entry = this.core.memory?.get(key);
-    if (entry === undefined || entry.freshUntil <= this.core.clock.now()) return undefined;
+    if (entry === undefined) return undefined;
+    const now = this.core.clock.now();
+    // The lease: what others changed lately may not have been heard.
+    if (entry.freshUntil <= now || (this.core.trust.until <= now && entry.believedUntil <= now)) return undefined;
     return entry.epoch === this.core.epochs.current || this.stillValid(key, entry) ? entry : undefined;
   }
 
@@ -77,7 +80,11 @@ export class ReadPath {
 
   /** The load that a call would share now. A strong read shares none: it might have begun before this call. */
   leader(key: string, policy: ResolvedPolicy): Flight | undefined {
-    return isStrong(this.core, policy) ? undefined : this.core.flights.joinable(key);
+    const { clock, flights, trust } = this.core;
+    const flight = isStrong(this.core, policy) ? undefined : flights.joinable(key);
+    if (flight === undefined) return undefined;
+    const now = clock.now();
+    return trust.until > now || flight.begun + trust.bound > now ? flight : undefined;
   }
 
   /** Ends the signals of loads. */
@@ -115,7 +122,7 @@ export class ReadPath {
     const start = this.startTiming();
     const markers = core.prefixes.markersOf(key);
     // Without memory there is nothing an invalidation would have to keep the value out of.
-    const flight = core.memory ? core.flights.start(key, markers) : new Flight(key, core.epochs.current, markers);
+    const flight = core.memory ? core.flights.start(key, markers) : new Flight(key, core.epochs.current, markers, 0);
     flight.single = core.memory === undefined;
     return this.look(flight, (lookup) => {
       if (core.memory) core.flights.end(flight);

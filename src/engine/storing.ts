@@ -54,7 +54,7 @@ export type Stored = 'stored' | 'refused' | 'unstorable';
 
 export function newValue(
   core: Core,
-  { epoch, markers }: Dated,
+  { epoch, markers, begun }: Dated & Pick<Flight, 'begun'>,
   snapshot: Snapshot,
   policy: ResolvedPolicy,
   { ttl, lateTags = NO_TAGS, source }: NewFacts,
@@ -70,6 +70,7 @@ export function newValue(
     markers: lateTags.length === 0 ? markers : [...new Set([...markers, ...lateTags.map(tagMarker)])],
     version: inRedis ? core.versions.next() : undefined,
     source,
+    believedUntil: begun + core.trust.bound,
   });
   return { entry, snapshot };
 }
@@ -168,6 +169,10 @@ function needsMarkers(entry: MemoryEntry, policy: ResolvedPolicy, known: readonl
   return entry.markers.length > known.length || entry.expiresAt - entry.createdAt > policy.ttl;
 }
 
+/**
+ * Late tags have the values of now. So nobody may have changed them since the load began; whoever did so in this process has
+ * begun a new epoch, and what others did has been heard once the bus has settled.
+ */
 async function askMarkers(
   remote: RemoteTier,
   entry: MemoryEntry,
@@ -176,6 +181,7 @@ async function askMarkers(
 ): Promise<readonly MarkerValue[]> {
   const ttl = Math.max(policy.ttl, entry.expiresAt - entry.createdAt);
   const now = await remote.mark(entry.markers, markerLife({ ...policy, ttl }));
+  if (entry.markers.length > known.length) await remote.settle();
   // What was known before the load counts: a marker that changed since makes the entry stale, as it should.
   return [...known, ...now.slice(known.length)];
 }

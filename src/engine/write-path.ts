@@ -39,7 +39,8 @@ export class WritePath {
       core.memory?.delete(key);
       return;
     }
-    const now = { epoch: core.epochs.current, markers: core.prefixes.markersOf(key, policy.tags) };
+    const begun = core.clock.now();
+    const now = { epoch: core.epochs.current, markers: core.prefixes.markersOf(key, policy.tags), begun };
     toMemory(core, key, newValue(core, now, snapshot, policy, { ttl: policy.ttl, source: 'set' }, false).entry);
     stored(core, key, 'memory');
   }
@@ -167,6 +168,8 @@ export class WritePath {
       for await (const keys of core.remote.scan(pattern)) {
         await (change === 'dead' ? core.remote.evict(keys) : core.remote.expire(keys));
       }
+      // Others may have more in memory than Redis has.
+      await core.remote.tell(pattern, change);
     } catch (error) {
       // Which keys it would have found is unknown: everything in Redis must go, as soon as it is back. Memory knows its own.
       await core.remote.change([ALL], change).catch(() => undefined);

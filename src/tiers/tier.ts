@@ -38,6 +38,25 @@ export interface RemoteRead {
 
 export type MarkerChange = 'dead' | 'expired';
 
+/** What a tier hears of changes that other processes made. A message never teaches a value, it only makes forget. */
+export interface RemoteChanges {
+  /** `version`: what the key has now, if the change was a put. */
+  key(key: string, change: MarkerChange, version: Version | undefined): void;
+  marker(name: string, change: MarkerChange): void;
+  /** Keys that match a pattern with `*` and `?`. */
+  pattern(pattern: string, change: MarkerChange): void;
+  /** Anything may have been changed without our hearing of it. */
+  gap(): void;
+}
+
+/** How long memory may be believed. */
+export interface Trust {
+  /** By `clock.now()`. Until then every change that ended more than `bound` ago has been heard. */
+  readonly until: Milliseconds;
+  /** Longest time for which memory may answer with what others have changed. */
+  readonly bound: Milliseconds;
+}
+
 /**
  * The second tier: shared by processes, asynchronous, may be away. Every method settles within the tier's deadline and
  * rejects with `CacheUnavailableError` when the tier cannot be asked. It compares versions and knows nothing else about
@@ -68,6 +87,13 @@ export interface RemoteTier {
   change(markers: readonly string[], change: MarkerChange): Promise<void>;
   /** Keys that match a pattern with `*` and `?`, in batches, without blocking the server. */
   scan(pattern: string): AsyncIterable<string[]>;
+  /** Tells other processes to drop what matches from their memories. Not delivered later: they would have to ask anyway. */
+  tell(pattern: string, change: MarkerChange): Promise<void>;
+  /** Resolves when everything that others had changed when it was called has been heard. */
+  settle(): Promise<void>;
+  /** From now on changes of others are told to `changes`. */
+  hear(changes: RemoteChanges): void;
+  readonly trust: Trust;
 
   /** True while a change of this key or one of these markers is not delivered: what the tier says about them is not believed. */
   refuses(key: string, markers: readonly string[]): boolean;
@@ -83,6 +109,21 @@ export interface RemoteStats {
   commands: { answered: number; failed: number; notSent: number };
   /** Changes that wait for redelivery. */
   undelivered: number;
+  /** How the process hears of changes that others make; `undefined` if it does not. */
+  bus: BusStats | undefined;
+}
+
+export interface BusStats {
+  /** Whether memory may be believed at the moment. */
+  lease: boolean;
+  /** How long the last echo took: what was said to Redis until it was heard here. `undefined` before the first one. */
+  lag: Milliseconds | undefined;
+  /** Messages heard from others. */
+  heard: number;
+  /** How often messages may have been missed, so that memory began anew. */
+  gaps: number;
+  /** Changes that Redis confirmed and that are made again if it turns out to have lost its last writes. */
+  unsafe: number;
 }
 
 /** How an engine gets its remote tier: one connection serves several caches, each in its own namespace. */

@@ -88,16 +88,17 @@ describe('namespaces', () => {
       `${ns}/x`,
       `${ns}/y`,
     ]);
-    const shape = new RegExp(`^(${roots.join('|')}):[emnlr]:`);
+    const shape = new RegExp(`^(${roots.join('|')}):(?:[emnlr]|!echo):`);
     expect(keys.filter((key) => !shape.test(key))).toEqual([]);
   });
 
-  it('are one connection for all caches of an app', async () => {
+  it('are one connection for the commands of all caches of an app, and one that hears', async () => {
     const connectionName = world.namespace;
     const named = [{ name: 'x' }, { name: 'y' }];
     await world.app({ named, tier: { clientOptions: { connectionName } } });
     const list = String(await world.redis.client('LIST'));
-    expect(list.split('\n').filter((line) => line.includes(`name=${connectionName} `))).toHaveLength(1);
+    const own = list.split('\n').filter((line) => line.includes(`name=${connectionName} `));
+    expect(own.map((line) => / sub=(\d+) /.exec(line)?.[1]).sort()).toEqual(['0', '4']); // the echo and three caches
   });
 
   it('let two caches have the same prefix, tag and clear without meeting', async () => {

@@ -43,7 +43,8 @@ export function useWorld(): World {
 }
 
 async function openApp({ url, tier, named = [], providers = [], ...options }: AppOptions): Promise<TestApp> {
-  const place = tier?.client ? {} : { url: url || redisUrl(), clientOptions: { retryStrategy: () => 25 } };
+  // A client that stands between cache and Redis is for commands; it cannot be duplicated for a bus.
+  const place = tier?.client ? { bus: false } : { url: url || redisUrl(), clientOptions: { retryStrategy: () => 25 } };
   const redis = url === false ? undefined : redisTier({ ...place, ...tier });
   const errors: TestApp['errors'] = [];
   const root: DynamicModule = {

@@ -5,7 +5,7 @@ import { type Flight, Flights } from '../../src/engine/flights.js';
 
 function setUp(): { epochs: Epochs; flights: Flights; load: (key: string, markers?: string[]) => Flight } {
   const epochs = new Epochs();
-  const flights = new Flights(epochs);
+  const flights = new Flights(epochs, { now: () => 0 });
   const load = (key: string, markers = [ALL, 't:sale']): Flight => {
     const flight = flights.start(key, markers);
     flight.shared = Promise.resolve();

@@ -242,9 +242,9 @@ describe('seen in rivals, and not here:', () => {
       await cache.idle();
     });
     await world.redis.publish('the end', world.namespace);
-    await until('the end is heard', () => heard.length > 0);
-    expect(heard).toEqual(['the end']);
-    expect(seen.length).toBeLessThanOrEqual(8);
+    await until('the end is heard', () => heard.includes('the end'));
+    expect(heard.filter((channel) => !channel.includes(':!echo:'))).toEqual(['the end']);
+    expect(seen.filter(({ name }) => name !== 'ECHO').length).toBeLessThanOrEqual(8);
   });
 
   it('a loader slower than the lock, run again by every waiter', async () => {

@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Milliseconds } from '../../engine/duration.js';
-import type { RedisLike } from './redis-like.js';
+import type { RedisLike, SubscribingRedis } from './redis-like.js';
 
 /** Where Redis is: exactly one of `url` and `client`. */
 export interface RedisPlace {
@@ -38,4 +38,10 @@ export function newClient(
     return (client as unknown as Redis).duplicate({ ...own, ...wanted }) as unknown as RedisLike;
   }
   return new Redis(url as string, { ...own, ...clientOptions, ...wanted }) as unknown as RedisLike;
+}
+
+/** A client that hears messages. It is subscribed anew by us, because something may have been missed meanwhile. */
+export function newSubscriber(place: RedisPlace, connectTimeout: Milliseconds): RedisLike & SubscribingRedis {
+  const wanted: RedisOptions = { ...AT_ONCE, autoResubscribe: false };
+  return newClient(place, connectTimeout, wanted) as RedisLike & SubscribingRedis;
 }

@@ -65,6 +65,11 @@ export class RedisConnection {
     return () => this.listeners.delete(listener);
   }
 
+  /** Ends a connection that says nothing; the client makes a new one. An app's own client is left alone. */
+  reconnect(): void {
+    if (this.owned && !this.closed) this.client.disconnect(true);
+  }
+
   /** Waits for the first try to connect, for a limited time; answers whether it is there. */
   async connect(): Promise<boolean> {
     if (this.client.status === 'wait') this.client.connect().catch(() => undefined); // told by the 'error' event

@@ -10,6 +10,16 @@ export class RedisNames {
     return `${this.namespace}:m:${escapeKey(name)}`;
   }
 
+  /** Where changes are published. No namespace has a `!`. */
+  get channel(): string {
+    return `${this.namespace}:!bus`;
+  }
+
+  /** What a process says to itself. */
+  echo(process: string): string {
+    return `${this.namespace}:!echo:${process}`;
+  }
+
   /** `n` counters, `l` leases, `r` rate limits. */
   atomic(kind: 'n' | 'l' | 'r', key: string): string {
     return `${this.namespace}:${kind}:${escapeKey(key)}`;

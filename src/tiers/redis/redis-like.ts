@@ -9,5 +9,13 @@ export interface RedisLike {
   off(event: string, listener: (...args: unknown[]) => void): unknown;
   connect(): Promise<unknown>;
   quit(): Promise<unknown>;
-  disconnect(): void;
+  /** A further client of the same server, not connected yet if `lazyConnect`. */
+  duplicate?(options: object): unknown;
+  /** `reconnect`: only the connection ends, and the client makes a new one. */
+  disconnect(reconnect?: boolean): void;
+}
+
+/** What a client that hears messages can do besides. */
+export interface SubscribingRedis {
+  subscribe(...channels: string[]): Promise<unknown>;
 }

@@ -1,25 +1,37 @@
 import type { Clock } from '../../engine/clock.js';
+import { ALONE } from '../../engine/core.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import type { MarkerValue } from '../../engine/entry-format.js';
 import { compilePattern } from '../../engine/pattern.js';
 import { VERSION_LENGTH, type Version, VersionSource } from '../../engine/version.js';
-import type { MarkerChange, RemoteRead, RemoteStats, RemoteTier, RemoteTierContext } from '../tier.js';
+import type {
+  MarkerChange,
+  RemoteChanges,
+  RemoteRead,
+  RemoteStats,
+  RemoteTier,
+  RemoteTierContext,
+  Trust,
+} from '../tier.js';
 import { Batch } from './batch.js';
+import type { Bus } from './bus.js';
+import { ChangeLog } from './change-log.js';
 import type { RedisConnection } from './connection.js';
+import type { Change } from './delivered.js';
+import { Messages } from './messages.js';
 import { RedisNames } from './names.js';
 import { ReadBatch } from './read-batch.js';
-import { CHANGE, EXPIRE, FILL, HOLD, MARK, PUT } from './scripts.js';
-import { Undelivered } from './undelivered.js';
+import type { Script } from './script.js';
+import { CHANGE, EVICT, EXPIRE, FILL, HOLD, MARK, PUT, RECHECK } from './scripts.js';
 
 /** Most keys in one command: more would keep others waiting. */
 const MAX_KEYS = 128;
 /** Most bytes of values in one command. */
 const MAX_BYTES = 256 * 1024;
-const MAX_UNDELIVERED = 10_000;
 const SCAN_COUNT = 500;
 
 interface Store {
-  name: string;
+  key: string;
   token: string;
   bytes: string | Buffer;
   life: Milliseconds;
@@ -35,46 +47,66 @@ interface Place {
 export class RedisRemote implements RemoteTier {
   private readonly names: RedisNames;
   private readonly versions = new VersionSource();
-  private readonly undelivered = new Undelivered(MAX_UNDELIVERED);
+  private readonly log: ChangeLog;
+  private readonly messages = new Messages(this.versions.next());
+  /** Where changes are published; '' if nobody hears them. */
+  private readonly channel: string;
+  private changes: RemoteChanges | undefined;
+  readonly trust: Trust;
   private readonly batches: { flush(): void }[] = [];
   private scheduled = false;
-  private delivering = false;
   private wasReady = false;
-  private closed = false;
   private readonly forget: () => void;
 
   constructor(
     private readonly connection: RedisConnection,
-    private readonly clock: Clock,
+    private readonly bus: Bus | undefined,
+    clock: Clock,
     namespace: string,
+    lossWindow: Milliseconds,
     private readonly context: RemoteTierContext,
     private readonly released: () => Promise<void>,
   ) {
     this.names = new RedisNames(namespace);
+    this.trust = bus ?? ALONE;
+    this.channel = bus ? connection.keyPrefix + this.names.channel : '';
+    this.log = new ChangeLog((change) => this.sendChange(change), connection, bus, clock, lossWindow, context);
     this.reads = new ReadBatch(this.names);
     this.wasReady = connection.ready;
-    this.forget = connection.listen({
+    const leave = bus?.join(this.names.channel, {
+      message: (text) => this.receive(text),
+      gap: () => this.changes?.gap(),
+      safe: (sent) => this.log.safe(sent),
+    });
+    const forget = connection.listen({
       // First on a new connection: whatever is sent after it sees its effect.
       ready: () => {
         this.wasReady = true;
-        void this.deliver();
+        void this.log.deliver();
         context.onConnection(true);
       },
       lost: () => {
+        this.log.broken();
         if (this.wasReady) context.onConnection(false);
         this.wasReady = false;
       },
       failed: (error) => context.onError('connection', error),
     });
+    this.forget = () => {
+      leave?.();
+      forget();
+    };
   }
 
   // In the order in which they are sent at the end of a tick.
-  private readonly unlinks = this.batch<string, 1>(async (names) => {
-    await this.connection.send('UNLINK', names);
-    return names.map(() => 1);
+  private readonly evicts = this.batch<string, 1>(async (keys) => {
+    const names = keys.map((key) => this.names.entry(key));
+    if (this.channel === '') await this.connection.send('UNLINK', names);
+    else await this.publish(EVICT, names, [], this.messages.keys('dead', keys));
+    return keys.map(() => 1);
   }, MAX_KEYS);
-  private readonly puts = this.batch<Store, boolean>((stores) => this.sendStores(PUT, stores), MAX_BYTES, sizeOf);
-  private readonly fills = this.batch<Store, boolean>((stores) => this.sendStores(FILL, stores), MAX_BYTES, sizeOf);
+  private readonly puts = this.batch<Store, boolean>((stores) => this.sendPuts(stores), MAX_BYTES, sizeOf);
+  private readonly fills = this.batch<Store, boolean>((stores) => this.sendFills(stores), MAX_BYTES, sizeOf);
   private readonly marks = this.batch<Place, Buffer>((places) => this.sendPlaces(MARK, places), MAX_KEYS);
   private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendHolds(places), MAX_KEYS);
   private reads: ReadBatch;
@@ -114,23 +146,26 @@ export class RedisRemote implements RemoteTier {
   }
 
   fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
-    return this.fills.add({ name: this.names.entry(key), token, bytes, life });
+    return this.fills.add({ key, token, bytes, life });
   }
 
   async put(key: string, token: Version | undefined, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
-    return this.puts.add({ name: this.names.entry(key), token: token ?? '', bytes, life });
+    const stored = await this.puts.add({ key, token: token ?? '', bytes, life });
+    const versions = stored ? [versionOf(bytes)] : undefined;
+    this.log.confirmed({ kind: 'keys', change: 'dead', names: [key], versions });
+    return stored;
   }
 
   async evict(keys: readonly string[]): Promise<void> {
-    await this.deliverOrKeep('keys', keys, 'dead');
+    await this.log.make({ kind: 'keys', names: keys, change: 'dead' });
   }
 
   async expire(keys: readonly string[]): Promise<void> {
-    await this.deliverOrKeep('keys', keys, 'expired');
+    await this.log.make({ kind: 'keys', names: keys, change: 'expired' });
   }
 
   async change(markers: readonly string[], change: MarkerChange): Promise<void> {
-    await this.deliverOrKeep('markers', markers, change);
+    await this.log.make({ kind: 'markers', names: markers, change });
   }
 
   async *scan(pattern: string): AsyncIterable<string[]> {
@@ -147,92 +182,85 @@ export class RedisRemote implements RemoteTier {
     } while (cursor !== '0');
   }
 
+  async tell(pattern: string, change: MarkerChange): Promise<void> {
+    if (this.channel === '') return;
+    await this.connection.send('PUBLISH', [this.channel, this.messages.pattern(change, pattern)]);
+  }
+
+  async settle(): Promise<void> {
+    await this.bus?.settle();
+  }
+
+  hear(changes: RemoteChanges): void {
+    this.changes = changes;
+  }
+
   refuses(key: string, markers: readonly string[]): boolean {
-    return this.undelivered.refuses(key, markers);
+    return this.log.refuses(key, markers);
   }
 
   stats(): RemoteStats {
     const { answered, failed, notSent, ready } = this.connection;
-    return { ready, commands: { answered, failed, notSent }, undelivered: this.undelivered.size };
+    const bus = this.bus?.stats(this.log.unsafe);
+    return { ready, commands: { answered, failed, notSent }, undelivered: this.log.undelivered, bus };
   }
 
   async close(): Promise<void> {
-    this.closed = true;
     this.forget();
-    // The last chance of what was not confirmed: Redis may only have been slow.
-    if (this.connection.connected) await this.deliver();
+    await this.log.close();
     await this.released();
   }
 
-  private async deliverOrKeep(kind: 'keys' | 'markers', names: readonly string[], change: MarkerChange): Promise<void> {
-    try {
-      await this.sendChange(kind, names, change);
-    } catch (error) {
-      if (kind === 'keys') this.undelivered.addKeys(names, change);
-      else this.undelivered.addMarkers(names, change);
-      this.retryLater();
-      throw error;
-    }
+  private receive(text: string): void {
+    if (!this.changes || this.messages.apply(text, this.changes)) return;
+    this.context.onError('bus', new Error('A message of another version cannot be read: memory begins anew.'));
+    this.changes.gap();
   }
 
-  private async sendChange(kind: 'keys' | 'markers', names: readonly string[], change: MarkerChange): Promise<void> {
+  private async sendChange({ kind, names, change, versions }: Change): Promise<void> {
     // A put of this tick was called earlier, so it is sent earlier: the change has the last word.
     this.puts.flush();
     if (kind === 'markers') {
       const values = names.map(() => this.versions.next() + this.versions.next());
       const markers = names.map((name) => this.names.marker(name));
-      await this.connection.run(CHANGE, markers, [change, ...values]);
+      await this.publish(CHANGE, markers, [change, ...values], this.messages.markers(change, names));
+    } else if (versions) {
+      const entries = names.map((name) => this.names.entry(name));
+      await this.publish(RECHECK, entries, versions, this.messages.keys(change, names, versions));
     } else if (change === 'dead') {
-      await Promise.all(names.map((name) => this.unlinks.add(this.names.entry(name))));
+      await Promise.all(names.map((name) => this.evicts.add(name)));
     } else {
       const entries = names.map((name) => this.names.entry(name));
-      await this.connection.run(
-        EXPIRE,
-        entries,
-        names.map(() => this.versions.next()),
-      ); // one version each
+      const fresh = names.map(() => this.versions.next());
+      await this.publish(EXPIRE, entries, fresh, this.messages.keys(change, names));
     }
   }
 
-  /** Sends what was not delivered. One run at a time; tries again later while something is left. */
-  private async deliver(): Promise<void> {
-    if (this.delivering || this.undelivered.size === 0) return;
-    this.delivering = true;
-    try {
-      await Promise.all(
-        this.undelivered.groups().map(async (group) => {
-          await this.sendChange(group.kind, group.names, group.change);
-          this.undelivered.delivered(group);
-        }),
-      );
-    } catch (error) {
-      this.context.onError('redelivery', error);
-    } finally {
-      this.delivering = false;
-      this.retryLater();
-    }
+  /** Runs a script that ends with a message to the other processes. */
+  private publish(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+    message: string,
+    ordered = false,
+  ): Promise<unknown> {
+    return this.connection.run(script, keys, [...args, this.channel, this.channel === '' ? '' : message], ordered);
   }
 
-  private retrying = false;
-
-  /** A lost connection calls back by itself; a slow one has to be asked again. */
-  private retryLater(): void {
-    if (this.closed || this.retrying || this.undelivered.size === 0) return;
-    this.retrying = true;
-    this.clock.after(500, () => {
-      this.retrying = false;
-      if (this.closed) return;
-      if (this.connection.connected) void this.deliver();
-      else this.retryLater();
-    });
+  private async sendFills(stores: Store[]): Promise<boolean[]> {
+    const names = stores.map(({ key }) => this.names.entry(key));
+    return flags(await this.connection.run(FILL, names, stores.flatMap(argsOf)));
   }
 
-  private async sendStores(script: typeof PUT, stores: Store[]): Promise<boolean[]> {
-    const args = stores.flatMap(({ token, bytes, life }) => [asBytes(token), bytes, life]);
-    const names = stores.map((store) => store.name);
-    const answers = await this.connection.run(script, names, args, script === PUT);
-    // An app's own client may be one that gives numbers as text.
-    return (answers as unknown[]).map((answer) => Number(answer) === 1);
+  private async sendPuts(stores: Store[]): Promise<boolean[]> {
+    const keys = stores.map(({ key }) => key);
+    const names = keys.map((key) => this.names.entry(key));
+    const message = this.messages.keys(
+      'dead',
+      keys,
+      stores.map(({ bytes }) => versionOf(bytes)),
+    );
+    return flags(await this.publish(PUT, names, stores.flatMap(argsOf), message, true));
   }
 
   private async sendPlaces<Answer>(script: typeof HOLD, places: Place[]): Promise<Answer[]> {
@@ -289,6 +317,21 @@ export class RedisRemote implements RemoteTier {
 /** A token may come from foreign bytes: as text it would be sent as other bytes than it was read from. */
 function asBytes(token: string): string | Buffer {
   return /^[ -~]*$/.test(token) ? token : Buffer.from(token, 'latin1');
+}
+
+function argsOf({ token, bytes, life }: Store): (string | number | Buffer)[] {
+  return [asBytes(token), bytes, life];
+}
+
+/** An app's own client may be one that gives numbers as text. */
+function flags(answers: unknown): boolean[] {
+  return (answers as unknown[]).map((answer) => Number(answer) === 1);
+}
+
+/** An entry begins with its version. */
+function versionOf(bytes: string | Buffer): Version {
+  const version = bytes.slice(0, VERSION_LENGTH);
+  return typeof version === 'string' ? version : version.toString('latin1');
 }
 
 function sizeOf(store: Store): number {

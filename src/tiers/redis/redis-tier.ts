@@ -1,12 +1,16 @@
 import { CacheOptionsError, CacheUnavailableError, type OptionProblem } from '../../cache.errors.js';
 import type { Clock } from '../../engine/clock.js';
 import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from '../../engine/duration.js';
+import { VersionSource } from '../../engine/version.js';
 import type { OpenedTier, RemoteServer, RemoteTierContext, RemoteTierFactory } from '../tier.js';
-import { newClient, type RedisPlace } from './client.js';
+import { Bus } from './bus.js';
+import { newClient, newSubscriber, type RedisPlace } from './client.js';
 import { RedisConnection } from './connection.js';
+import { RedisNames } from './names.js';
 import { RedisAtomics } from './redis-atomics.js';
 import { RedisRemote } from './redis-remote.js';
 import { RedisServer } from './redis-server.js';
+import { Subscriber } from './subscriber.js';
 
 /** Where Redis is, and how long to wait for it. Needs Redis 7.0 or later (or Valkey), and `ioredis` 5 or 6. */
 export interface RedisTierOptions extends RedisPlace {
@@ -16,6 +20,22 @@ export interface RedisTierOptions extends RedisPlace {
   commandTimeout?: Duration;
   /** How long the start of the app waits for the first connection. Default `'2s'`. */
   connectTimeout?: Duration;
+  /**
+   * Longest time for which this process may answer from memory with what another process has changed; also when connections
+   * break or processes stand still. Each process sends Redis one small script every quarter of it. Without Redis a value
+   * that was loaded here is served from memory for this long. Default `'2s'`.
+   */
+  bound?: Duration;
+  /**
+   * `false`: changes of other processes are not heard and own ones not told. For an app that runs as one process only: with
+   * several, memory would show what others have changed until `ttl` or `memory.ttl`. Default `true`.
+   */
+  bus?: boolean;
+  /**
+   * How much of its last writes a Redis that restarts or fails over may lose: the fsync interval or the lag of a replica.
+   * Invalidations of that time before the connection broke are made again. Default `'2s'`; `0`: none.
+   */
+  lossWindow?: Duration;
   /** After five commands in a row without an answer: how long Redis is left alone before one command tries again. Default `'1s'`. */
   breakerPause?: Duration;
 }
@@ -25,59 +45,110 @@ export function redisTier(options: RedisTierOptions): RemoteTierFactory {
   return new RedisTier(options);
 }
 
+type TimeName = 'commandTimeout' | 'connectTimeout' | 'breakerPause' | 'bound' | 'lossWindow';
+
+const TIMES: Record<TimeName, Milliseconds> = {
+  commandTimeout: 500,
+  connectTimeout: 2_000,
+  breakerPause: 1_000,
+  bound: 2_000,
+  lossWindow: 2_000,
+};
+
+/** What the caches of an app share. */
+interface Shared {
+  connection: RedisConnection;
+  bus: Bus | undefined;
+}
+
 class RedisTier implements RemoteTierFactory {
-  private connection: RedisConnection | undefined;
+  private shared: Shared | undefined;
   private users = 0;
-  private readonly times: Record<'commandTimeout' | 'connectTimeout' | 'breakerPause', Milliseconds>;
+  private readonly times = { ...TIMES };
+  private readonly contexts = new Set<RemoteTierContext>();
 
   constructor(private readonly options: RedisTierOptions) {
     const problems: OptionProblem[] = [];
-    const time = (name: 'commandTimeout' | 'connectTimeout' | 'breakerPause', fallback: Milliseconds): Milliseconds => {
-      const parsed = parseDuration(options[name] ?? fallback);
-      if (parsed !== undefined && parsed > 0) return parsed;
-      problems.push({ option: `redisTier.${name}`, value: options[name], remedy: DURATION_REMEDY });
-      return fallback;
-    };
-    this.times = {
-      commandTimeout: time('commandTimeout', 500),
-      connectTimeout: time('connectTimeout', 2_000),
-      breakerPause: time('breakerPause', 1_000),
-    };
+    for (const name of Object.keys(TIMES) as TimeName[]) {
+      if (options[name] === undefined) continue;
+      const parsed = parseDuration(options[name]);
+      if (parsed !== undefined && (parsed > 0 || name === 'lossWindow')) this.times[name] = parsed;
+      else problems.push({ option: `redisTier.${name}`, value: options[name], remedy: DURATION_REMEDY });
+    }
+    if (options.bus !== undefined && typeof options.bus !== 'boolean') {
+      problems.push({ option: 'redisTier.bus', value: options.bus, remedy: 'Use true (default) or false.' });
+    }
+    if (options.bus !== false && options.client && typeof options.client.duplicate !== 'function') {
+      const remedy =
+        'The bus needs a second connection: pass a client of ioredis 5 or 6 (it has duplicate()), or bus: false.';
+      problems.push({ option: 'redisTier.client', value: '[client]', remedy });
+    }
     problems.push(...placeProblems(options));
     if (problems.length > 0) throw new CacheOptionsError(problems, 'redisTier() is called wrongly');
   }
 
   open(namespace: string, clock: Clock, context: RemoteTierContext): OpenedTier {
     this.users++;
-    this.connection ??= this.connect(clock);
-    const { connection } = this;
-    const remote = new RedisRemote(connection, clock, namespace, context, () => this.release());
-    return { remote, atomics: new RedisAtomics(connection, namespace), start: () => this.start(connection) };
+    this.contexts.add(context);
+    this.shared ??= this.connect(namespace, clock);
+    const { shared } = this;
+    const { connection, bus } = shared;
+    const release = (): Promise<void> => this.release(context);
+    const remote = new RedisRemote(connection, bus, clock, namespace, this.times.lossWindow, context, release);
+    return { remote, atomics: new RedisAtomics(connection, namespace), start: () => this.start(shared) };
   }
 
   server(clock: Clock, commandTimeout: Milliseconds): RemoteServer {
     return new RedisServer(this.options, clock, { ...this.times, commandTimeout });
   }
 
-  private async start(connection: RedisConnection): Promise<boolean> {
+  private async start({ connection, bus }: Shared): Promise<boolean> {
     const there = await connection.connect();
     if (!there && this.options.required) {
       throw new CacheUnavailableError('connect', new Error('redisTier is required and did not connect in time'));
     }
+    const heard = await bus?.start(there);
+    if (there && heard === false) {
+      this.failed(
+        new Error(
+          'What is published to Redis is not heard: memory is not used until it is. May the user SUBSCRIBE and PUBLISH (ACL: &* or the channels of the namespace)?',
+        ),
+      );
+    }
     return there;
   }
 
-  private connect(clock: Clock): RedisConnection {
+  private connect(namespace: string, clock: Clock): Shared {
     const { client } = this.options;
-    if (client) return new RedisConnection(client, false, clock, this.times);
-    return new RedisConnection(newClient(this.options, this.times.connectTimeout), true, clock, this.times);
+    const connection = client
+      ? new RedisConnection(client, false, clock, this.times)
+      : new RedisConnection(newClient(this.options, this.times.connectTimeout), true, clock, this.times);
+    return { connection, bus: this.options.bus === false ? undefined : this.listen(connection, namespace, clock) };
   }
 
-  private async release(): Promise<void> {
+  private listen(connection: RedisConnection, namespace: string, clock: Clock): Bus {
+    const onError = (error: unknown): void => this.failed(error);
+    const subscriber = new Subscriber(
+      newSubscriber(this.options, this.times.connectTimeout),
+      onError,
+      connection.keyPrefix,
+    );
+    const echoName = new RedisNames(namespace).echo(new VersionSource().next());
+    const { bound, connectTimeout } = this.times;
+    return new Bus(connection, subscriber, clock, { bound, connectTimeout, echoName }, onError);
+  }
+
+  private failed(error: unknown): void {
+    for (const context of this.contexts) context.onError('bus', error);
+  }
+
+  private async release(context: RemoteTierContext): Promise<void> {
+    this.contexts.delete(context);
     if (--this.users > 0) return;
-    const { connection } = this;
-    this.connection = undefined;
-    await connection?.close();
+    const { shared } = this;
+    this.shared = undefined;
+    await shared?.bus?.close();
+    await shared?.connection.close();
   }
 }
 

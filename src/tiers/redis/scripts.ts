@@ -74,9 +74,21 @@ end
 return answers`);
 
 /**
+ * Tells other processes what is changed, in the same step: whoever sees the change has been told, or will be. ARGV ends
+ * with channel and message; an empty channel: there is nobody to tell.
+ */
+const publish = `
+if ARGV[#ARGV - 1] ~= '' then redis.call('PUBLISH', ARGV[#ARGV - 1], ARGV[#ARGV]) end`;
+
+/** EVICT: removes keys. With holds, that refuses every load under way. KEYS: keys. ARGV: channel, message. */
+export const EVICT = script(`
+redis.call('UNLINK', unpack(KEYS))${publish}
+return 1`);
+
+/**
  * PUT: like FILL, but where the version is another one the key is removed: of two racing writes the last row stays, or
  * none. An empty token puts in any case.
- * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers 1 (stored) or 0 (removed) for each.
+ * KEYS: keys. ARGV: for each key token, bytes and life in ms; channel, message. Answers 1 (stored) or 0 (removed) for each.
  */
 export const PUT = script(`${hasVersion}
 local answers = {}
@@ -85,13 +97,23 @@ for i, key in ipairs(KEYS) do
   local same = token == '' or hasVersion(key, token)
   if same then redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) else redis.call('UNLINK', key) end
   answers[i] = same and 1 or 0
-end
+end${publish}
 return answers`);
+
+/**
+ * RECHECK: for puts that Redis may have lost: removes what is not what was put, which may be what was there before.
+ * KEYS: keys. ARGV: for each key the version that may stay; channel, message.
+ */
+export const RECHECK = script(`${hasVersion}
+for i, key in ipairs(KEYS) do
+  if not hasVersion(key, ARGV[i]) then redis.call('UNLINK', key) end
+end${publish}
+return 1`);
 
 /**
  * EXPIRE: values get a new version and the mark "expired", so loads under way are refused and the value serves only as
  * stale; holds are removed. Their life in Redis goes on.
- * KEYS: keys. ARGV: for each key the new version.
+ * KEYS: keys. ARGV: for each key the new version; channel, message.
  */
 export const EXPIRE = script(`
 for i, key in ipairs(KEYS) do
@@ -102,13 +124,13 @@ for i, key in ipairs(KEYS) do
   else
     redis.call('UNLINK', key)
   end
-end
+end${publish}
 return 1`);
 
 /**
  * CHANGE: gives markers a new version: 'dead' both halves, 'expired' the second one. A marker that is not there needs
  * nothing: its entries are stale already, and a load makes a new one. What is none of ours is removed.
- * KEYS: markers. ARGV: 'dead' or 'expired', then for each marker a new value.
+ * KEYS: markers. ARGV: 'dead' or 'expired', then for each marker a new value; channel, message.
  */
 export const CHANGE = script(`
 for i, key in ipairs(KEYS) do
@@ -119,7 +141,16 @@ for i, key in ipairs(KEYS) do
   else
     redis.call('SETRANGE', key, ${VERSION_LENGTH}, string.sub(ARGV[i + 1], ${VERSION_LENGTH + 1}))
   end
-end
+end${publish}
+return 1`);
+
+/**
+ * ECHO: says something to the own process. It writes, so a replica, or a primary that knows it is cut off, refuses: what was
+ * heard from there proves nothing. KEYS: a key of the process. ARGV: number of the call, life of the key in ms, channel.
+ */
+export const ECHO = script(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('PUBLISH', ARGV[3], ARGV[1])
 return 1`);
 
 /** INCREMENT: adds, with a life for a counter that is new; adding 0 makes none. KEYS: counter. ARGV: by, ttl in ms (0: none). */

@@ -1,8 +1,11 @@
 import { ALL } from '../../engine/epochs.js';
+import type { Version } from '../../engine/version.js';
 import type { MarkerChange } from '../tier.js';
 
 interface Pending {
   change: MarkerChange;
+  /** A put: nothing is to be done if this is what the key has. */
+  unless?: Version | undefined;
   /** The how-manieth addition it is. */
   added: number;
 }
@@ -12,6 +15,8 @@ export interface Group {
   kind: 'keys' | 'markers';
   change: MarkerChange;
   names: string[];
+  /** For puts: what is to stay. */
+  versions?: Version[];
   /** Additions until then are covered. */
   upTo: number;
 }
@@ -35,8 +40,9 @@ export class Undelivered {
     return this.keys.size + this.markers.size;
   }
 
-  addKeys(keys: readonly string[], change: MarkerChange): void {
-    for (const key of keys) this.add(this.keys, key, change);
+  /** `versions`: puts that may have been lost. */
+  addKeys(keys: readonly string[], change: MarkerChange, versions?: readonly Version[]): void {
+    for (const [i, key] of keys.entries()) this.add(this.keys, key, change, versions?.[i]);
     this.bound();
   }
 
@@ -55,9 +61,14 @@ export class Undelivered {
     const groups: Group[] = [];
     for (const kind of ['keys', 'markers'] as const) {
       for (const change of ['dead', 'expired'] as const) {
-        const names = [...this[kind]].filter(([, pending]) => pending.change === change).map(([name]) => name);
-        for (let i = 0; i < names.length; i += MAX_NAMES) {
-          groups.push({ kind, change, names: names.slice(i, i + MAX_NAMES), upTo: this.added });
+        for (const put of [false, true]) {
+          const some = [...this[kind]].filter(([, { change: own, unless }]) => own === change && !!unless === put);
+          for (let i = 0; i < some.length; i += MAX_NAMES) {
+            const part = some.slice(i, i + MAX_NAMES);
+            const names = part.map(([name]) => name);
+            const versions = put ? { versions: part.map(([, { unless }]) => unless as Version) } : {};
+            groups.push({ kind, change, names, upTo: this.added, ...versions });
+          }
         }
       }
     }
@@ -69,9 +80,9 @@ export class Undelivered {
     for (const name of names) if ((this[kind].get(name)?.added ?? 0) <= upTo) this[kind].delete(name);
   }
 
-  private add(to: Map<string, Pending>, name: string, change: MarkerChange): void {
+  private add(to: Map<string, Pending>, name: string, change: MarkerChange, unless?: Version): void {
     const stronger = to.get(name)?.change === 'dead' ? 'dead' : change;
-    to.set(name, { change: stronger, added: ++this.added });
+    to.set(name, { change: stronger, added: ++this.added, unless });
   }
 
   private bound(): void {

@@ -80,7 +80,7 @@ export function useRig(): Rig {
       const place = options.client ? {} : { url: redisUrl(), clientOptions: { retryStrategy: () => 25 } };
       const errors: OpenTier['errors'] = [];
       const connections: boolean[] = [];
-      const opened = redisTier({ ...place, ...options }).open(other, clock, {
+      const opened = redisTier({ bus: false, ...place, ...options }).open(other, clock, {
         onError: (operation, error) => errors.push({ operation, error }),
         onConnection: (ready) => connections.push(ready),
       });
