@@ -10,7 +10,13 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const optional = Object.keys(manifest.peerDependenciesMeta);
-const needs = { './redis': ['ioredis'], './write-behind': ['bullmq', 'ioredis'], './msgpack': ['msgpackr'] };
+const needs = {
+  './redis': ['ioredis'],
+  './write-behind': ['bullmq', 'ioredis'],
+  './msgpack': ['msgpackr'],
+  './postgres': ['pg'],
+  './transactions': ['@nestjs-cls/transactional'],
+};
 const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
 
 const work = mkdtempSync(join(placeWithoutPeers(), 'strata-package-'));

@@ -6,6 +6,8 @@ export type CacheErrorCode =
   | 'CACHE_UNAVAILABLE'
   | 'CACHE_LOAD_TIMEOUT'
   | 'CACHE_ENTRY'
+  | 'CACHE_INVALIDATION_RULE'
+  | 'CACHE_INVALIDATION_SOURCE'
   | 'WRITE_BEHIND_OVERFLOW'
   | 'WRITE_BEHIND_UNAVAILABLE'
   | 'WRITE_BEHIND_ROW'
@@ -104,6 +106,29 @@ export class LoadTimeoutError extends CacheError {
 export class CacheEntryError extends CacheError {
   constructor(message: string, remedy: string, cause?: unknown) {
     super('CACHE_ENTRY', message, remedy, cause);
+  }
+}
+
+/** A rule for events (`invalidation`, `@InvalidateOn`) threw, or what it returned is no target. */
+export class InvalidationRuleError extends CacheError {
+  constructor(
+    readonly event: string,
+    /** Where the rule stands: `invalidation[0]`, `@InvalidateOn of ProductService.changed`. */
+    readonly rule: string,
+    cause: unknown,
+  ) {
+    // Not the message of the cause: it may quote the payload, and this one is logged.
+    const kind = CacheError.is(cause)
+      ? cause.message
+      : cause instanceof Error
+        ? cause.name
+        : `a thrown ${typeof cause}`;
+    super(
+      'CACHE_INVALIDATION_RULE',
+      `The rule ${rule} failed for the event "${event}": ${kind}.`,
+      'Correct its functions; give it a missed target, which is invalidated when they throw. The cause is in error.cause.',
+      cause,
+    );
   }
 }
 

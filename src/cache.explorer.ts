@@ -35,9 +35,9 @@ export class CacheExplorer {
     for (const { instance } of this.find()) if (instance) unbind(instance, this.registry);
   }
 
-  /** Throws one `CacheOptionsError` for everything that decorators say and that cannot be. */
-  check(): void {
-    const problems: OptionProblem[] = [];
+  /** Throws one `CacheOptionsError` for everything that decorators say and that cannot be, and for what others found. */
+  check(others: readonly OptionProblem[] = []): void {
+    const problems = [...others];
     const keys = new Map<string, Function>();
     const prepared = new Set<Function>();
     for (const found of this.find()) {

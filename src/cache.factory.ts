@@ -63,7 +63,7 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     policies: resolved.policies,
     values: new Values(types, limits.maxValueBytes),
     codec: new Codec({ serializer, schema, compressFrom, maxBytes: limits.maxValueBytes }, types),
-    versions: new VersionSource(),
+    versions: opened?.remote.versions ?? new VersionSource(),
     events,
     counters,
     limits,

@@ -7,6 +7,7 @@ import { CacheLogger } from './cache.logger.js';
 import { CacheRegistry } from './cache.registry.js';
 import type { Clock } from './engine/clock.js';
 import type { Milliseconds } from './engine/duration.js';
+import { Invalidation } from './invalidation/invalidation.js';
 import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
 import { checkEntities, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
@@ -30,6 +31,7 @@ export class CacheSet {
 
   add(built: BuiltCache): void {
     this.registry.add(built.cache);
+    built.cache.onEvent = async (event, payload) => this.registry.emit?.(event, payload);
     this.built.push(built);
     this.logger.watch(built.cache);
   }
@@ -51,6 +53,7 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(CacheExplorer) private readonly explorer: CacheExplorer,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(Invalidation) private readonly invalidation: Invalidation,
     @Optional() @Inject(WRITE_BEHIND) private readonly writeBehind?: OpenedWriteBehind,
   ) {}
 
@@ -58,10 +61,11 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
     try {
       this.assertOnce();
       checkEntities(this.modules, this.writeBehind);
-      this.explorer.check();
+      this.explorer.check(this.invalidation.problems());
       this.explorer.bindAll();
       await this.caches.start();
       await this.writeBehind?.start((token) => this.moduleRef.get(token, { strict: false }));
+      await this.invalidation.start();
     } catch (error) {
       // Nest does not call the shutdown hooks of an app that did not start: nothing may stay connected.
       await this.stop();
@@ -81,6 +85,7 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   private async close(): Promise<void> {
     this.caches.registry.closed = true;
+    await this.invalidation.stop();
     await this.writeBehind?.stop();
     // Methods that write behind stay decorated: without that they would return as if the row had been taken.
     if (!this.writeBehind) this.explorer.unbindAll();

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { CacheError } from './cache.errors.js';
 import type { Cache } from './engine/cache.js';
 import type { Clock } from './engine/clock.js';
+import type { CacheEvents } from './engine/events.js';
 import type { WriteBehindLog } from './write-behind/write-behind.port.js';
 
 /** The same kind of trouble is logged once in this time. */
@@ -25,6 +26,7 @@ export class CacheLogger {
     });
     cache.on('error', ({ operation, error }) => this.failure(`"${operation}"${of} failed`, error));
     cache.on('stale', ({ error }) => this.failure(`A stale value was served${of}, because the load failed`, error));
+    cache.on('missed', ({ source, reason }) => this.missed(source, reason, of));
     const notCached = `A value was not cached${of}`;
     cache.on('skipped', ({ reason }) => this.sometimes(notCached, notCached, reason));
   }
@@ -40,6 +42,13 @@ export class CacheLogger {
 
   notThere(): void {
     this.logger.warn('Redis is not there yet. The app starts without it and uses it when it comes.');
+  }
+
+  /** That one event does not tell all is how large updates are; what is unreadable is told as an error. */
+  private missed(source: string, reason: CacheEvents['missed']['reason'], of: string): void {
+    const what = `what rules for events of ${source} concern is invalidated${of}`;
+    if (reason === 'connection') this.logger.warn(`Events may have been missed: ${what}.`);
+    if (reason === 'start') this.logger.log(`Events before the start are not known: ${what}.`);
   }
 
   private failure(what: string, error: unknown): void {

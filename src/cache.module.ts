@@ -9,6 +9,7 @@ import { CacheRegistry } from './cache.registry.js';
 import { resolveNamed, resolveRoot } from './cache.resolve.js';
 import { CacheService } from './cache.service.js';
 import { CACHE_OPTIONS, getCacheToken } from './cache.tokens.js';
+import { Invalidation } from './invalidation/invalidation.js';
 import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
 import { entityProviders, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
@@ -119,6 +120,15 @@ function rootModule(
         provide: CacheExplorer,
         inject: [DiscoveryService, CacheRegistry],
         useFactory: (discovery: DiscoveryService, registry: CacheRegistry) => new CacheExplorer(discovery, registry),
+      },
+      {
+        provide: Invalidation,
+        inject: [CACHE_OPTIONS, CacheSet, DiscoveryService],
+        useFactory: (
+          { invalidation }: CacheModuleOptions,
+          { registry, logger }: CacheSet,
+          discovery: DiscoveryService,
+        ) => new Invalidation(invalidation, registry, discovery, logger),
       },
       CacheLifecycle,
     ],

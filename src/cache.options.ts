@@ -4,6 +4,7 @@ import type { Duration } from './engine/duration.js';
 import type { CachePolicy } from './engine/policy.js';
 import type { Serializer } from './engine/serializer.js';
 import type { ValueTypeOption } from './engine/value-types.js';
+import type { InvalidationOption } from './invalidation/invalidation.check.js';
 import type { RemoteTierFactory } from './tiers/tier.js';
 import type { WriteBehindFeature } from './write-behind/write-behind.port.js';
 
@@ -49,6 +50,11 @@ export interface CacheModuleOptions extends CacheOptions {
   redis?: RemoteTierFactory;
   /** Write-behind to Postgres: `writeBehind({ client, entities })` of `nestjs-strata/write-behind`. */
   writeBehind?: WriteBehindFeature;
+  /**
+   * What events make out of date: `[{ on: 'product.updated', evict: (product: Product) => ['product', product.id] }]`, or
+   * `{ rules, sources }` to hear events of Postgres as well. Default: none. See also `@InvalidateOn`.
+   */
+  invalidation?: InvalidationOption;
   /** Named policies, for `@Cacheable({ policy: 'product' })`. All caches of the app know them. */
   policies?: Readonly<Record<string, CachePolicy>>;
   /** How long shutdown waits for values that are being stored. Default `'5s'`. */

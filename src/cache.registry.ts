@@ -10,6 +10,8 @@ export class CacheRegistry {
   private readonly prepared = new WeakMap<Function, unknown[]>();
   /** Set if the app writes behind. */
   writeBehind: OpenedWriteBehind | undefined;
+  /** Tells the app's rules of an event; set when they are made. */
+  emit: ((event: string, payload: unknown) => Promise<void>) | undefined;
   /** After shutdown decorated methods run as if they were not decorated. */
   closed = false;
 

@@ -5,6 +5,7 @@ import { FOREVER, type Milliseconds } from './engine/duration.js';
 import { type CachePolicy, Policies, type ResolvedPolicy } from './engine/policy.js';
 import { jsonSerializer, type Serializer } from './engine/serializer.js';
 import type { ValueType } from './engine/value-types.js';
+import { resolveInvalidation } from './invalidation/invalidation.check.js';
 import type { MemoryBounds } from './tiers/memory/lru-store.js';
 
 /** Options of one cache, checked and filled. */
@@ -30,6 +31,7 @@ const DEFAULTS: ResolvedPolicy = {
   hardTimeout: 30_000,
   cacheNull: true,
   strong: false,
+  cluster: true,
   memory: true,
   redis: true,
   tags: [],
@@ -43,6 +45,7 @@ const POLICY_OPTIONS = [
   'hardTimeout',
   'cacheNull',
   'consistency',
+  'singleFlight',
   'tiers',
   'prefixes',
 ]; // prettier-ignore
@@ -62,6 +65,7 @@ const ROOT_OPTIONS = [
   'namespace',
   'redis',
   'writeBehind',
+  'invalidation',
   'shutdownTimeout',
   'clock',
   'random',
@@ -91,6 +95,7 @@ export function resolveRoot(options: CacheModuleOptions): ResolvedCache & { shut
   if (options.random !== undefined && typeof options.random !== 'function') {
     check.fail('random', options.random, 'Pass a function like Math.random, or leave it out.');
   }
+  resolveInvalidation(check, options.invalidation);
   const shutdownTimeout = check.time('shutdownTimeout', options.shutdownTimeout, 5_000, 0);
   const cache = resolveCache(check, options, DEFAULT_CACHE, namespace, options.redis !== undefined, {});
   check.end('CacheModule.forRoot() is configured wrongly');
@@ -157,12 +162,15 @@ function resolveCache(
 }
 
 function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, hasTiers: HasTiers): ResolvedPolicy {
-  const { jitter, consistency } = policy;
+  const { jitter, consistency, singleFlight } = policy;
   if (jitter !== undefined && !(isNumber(jitter) && jitter >= 0 && jitter < 1)) {
     check.fail('jitter', jitter, 'Use a share from 0 to below 1, e.g. 0.05.');
   }
   if (consistency !== undefined && consistency !== 'eventual' && consistency !== 'strong') {
     check.fail('consistency', consistency, "Use 'eventual' or 'strong'.");
+  }
+  if (singleFlight !== undefined && singleFlight !== 'cluster' && singleFlight !== 'process') {
+    check.fail('singleFlight', singleFlight, "Use 'cluster' or 'process'.");
   }
   if (policy.cacheNull !== undefined && typeof policy.cacheNull !== 'boolean') {
     check.fail('cacheNull', policy.cacheNull, 'Use true or false.');
@@ -179,6 +187,7 @@ function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, 
     jitter: jitter ?? base.jitter,
     cacheNull: policy.cacheNull ?? base.cacheNull,
     strong: consistency === undefined ? base.strong : consistency === 'strong',
+    cluster: singleFlight === undefined ? base.cluster : singleFlight === 'cluster',
     memory: tiers ? tiers.includes('memory') : base.memory,
     redis: tiers ? tiers.includes('redis') : base.redis,
     tags: [],

@@ -57,7 +57,8 @@ export abstract class CacheService {
   /**
    * Runs `change`, which writes to the database and returns the new value, then stores that, unless somebody else changed
    * or loaded the key meanwhile: then the key is evicted and the next read loads. Answers what `change` returned; when it
-   * throws, the key is evicted (it may have taken effect) and the error goes on.
+   * throws, the key is evicted (it may have taken effect) and the error goes on. Inside a transaction that the cache knows
+   * of nothing is stored before the COMMIT, so the key is evicted instead, at once and after it.
    */
   abstract write<T>(key: CacheKey, change: () => Promise<T>, options?: EntryOptions): Promise<T>;
 
@@ -91,14 +92,18 @@ export abstract class CacheService {
    * Invalidates. When it resolves, no read that begins later in this process gets the old value, and no load that began
    * earlier stores it. While Redis is away the eviction is kept and delivered first when it is back; with `mustDeliver`
    * the promise rejects with `CacheUnavailableError` as well. Also resets counters and rate limits of these keys.
+   *
+   * Inside a transaction that the cache knows of (`cacheTransactions`, `runInTransaction`) it evicts at once and again after
+   * the COMMIT, because others may load the old row in between. With `afterCommit` it only notes the eviction: after the
+   * COMMIT it is done, after a rollback nothing is. Then there is nobody whom `mustDeliver` could tell.
    */
-  abstract evict(target: CacheTarget, options?: { mustDeliver?: boolean }): Promise<void>;
+  abstract evict(target: CacheTarget, options?: { mustDeliver?: boolean; afterCommit?: boolean }): Promise<void>;
 
   /** Like `evict`, but the value may still stand in for a load that fails, for the rest of its grace. */
-  abstract expire(target: CacheTarget): Promise<void>;
+  abstract expire(target: CacheTarget, options?: { afterCommit?: boolean }): Promise<void>;
 
   /** Invalidates everything of this cache (not of other namespaces, and no counters or leases). */
-  abstract clear(): Promise<void>;
+  abstract clear(options?: { afterCommit?: boolean }): Promise<void>;
 
   /**
    * Adds to a counter and answers its new value. Atomic, in Redis if the cache has it. A new counter begins at 0 and
@@ -119,7 +124,14 @@ export abstract class CacheService {
   /** Counters and times since the start. */
   abstract stats(): CacheStats;
 
-  /** Listens; the answer ends it. */
+  /**
+   * Tells the app's rules (option `invalidation`, `@InvalidateOn`) that something happened; the same rules hear it on every
+   * cache of the app. Resolves when the invalidations are done; rejects with `InvalidationRuleError` if a rule threw (with an
+   * `AggregateError` if several did), after all others have done their work. Has nothing to do with {@link on}.
+   */
+  abstract emit(event: string, payload?: unknown): Promise<void>;
+
+  /** Listens to what this cache tells of itself: hits, misses, trouble. Hears nothing of {@link emit}. The answer ends it. */
   abstract on<Name extends CacheEventName>(event: Name, listener: (event: CacheEvents[Name]) => void): () => void;
 
   /** Resolves when nothing goes on in the background: values being stored after their callers were answered. */

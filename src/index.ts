@@ -9,6 +9,7 @@ export {
   CacheOptionsError,
   CacheTargetError,
   CacheUnavailableError,
+  InvalidationRuleError,
   LoadTimeoutError,
   type OptionProblem,
 } from './cache.errors.js';
@@ -23,6 +24,7 @@ export { Cacheable, type CacheableOptions } from './decorators/cacheable.decorat
 export { CacheableMany, type CacheableManyOptions } from './decorators/cacheable-many.decorator.js';
 export { Caching, type CachingOptions } from './decorators/caching.decorator.js';
 export { InjectCache } from './decorators/inject-cache.decorator.js';
+export { InvalidateOn, type InvalidationMethodDecorator } from './decorators/invalidate-on.decorator.js';
 export type { CacheConfigOptions } from './decorators/types.js';
 export type { Clock } from './engine/clock.js';
 export type { Duration, Milliseconds } from './engine/duration.js';
@@ -35,7 +37,25 @@ export { jsonSerializer, type Serializer } from './engine/serializer.js';
 export type { CacheStats, LatencyStats, TimedOperation } from './engine/stats.js';
 export type { CacheTarget } from './engine/target.js';
 export type { ValueType, ValueTypeOption } from './engine/value-types.js';
+export type { InvalidationOption } from './invalidation/invalidation.check.js';
+export type {
+  InvalidationAction,
+  InvalidationMethodOptions,
+  InvalidationRule,
+  InvalidationTarget,
+  InvalidationTargets,
+  InvalidationTargetsOption,
+} from './invalidation/invalidation.rule.js';
+export type {
+  InvalidationSink,
+  InvalidationSource,
+  MissedReason,
+  OpenedInvalidationSource,
+} from './invalidation/source.port.js';
 export type { Lease, RateLimitResult, RemoteStats, RemoteTierFactory } from './tiers/tier.js';
+export { cacheTransactions, type TransactionalClient } from './transactions/prisma-transactions.js';
+export { runInTransaction, type TransactionOptions } from './transactions/run-in-transaction.js';
+export { currentTransaction, type TransactionContext } from './transactions/transaction-context.js';
 export {
   WriteBehindConflictError,
   WriteBehindDatabaseError,

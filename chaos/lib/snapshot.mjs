@@ -18,19 +18,23 @@ const exists = (path) =>
     () => false,
   );
 
+/** A build that is elsewhere and ready, for trees that others are editing at the moment. */
+const OTHER_BUILD = process.env.STRATA_CHAOS_DIST;
+
 /**
  * @param {(line: string) => void} log
+ * @param {{ prisma: boolean }} needs
  * @returns {Promise<{ dist: string, client: string, remove(): Promise<void> }>} folders of the package and of the Prisma client
  */
-export async function takeSnapshot(log) {
-  await ensureBuild();
-  if (!(await exists(`${GENERATED}/prisma/client.js`))) await buildStorefront(log);
+export async function takeSnapshot(log, { prisma }) {
+  if (!OTHER_BUILD) await ensureBuild();
+  if (prisma && !(await exists(`${GENERATED}/prisma/client.js`))) await buildStorefront(log);
   const folder = await mkdtemp(join(await ready(CACHE), 'strata-chaos-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }\n');
-    await copyWhole('dist', join(folder, 'dist'));
-    await copyWhole(GENERATED, join(folder, 'generated'));
+    await copyWhole(OTHER_BUILD ?? join(ROOT, 'dist'), join(folder, 'dist'));
+    if (prisma) await copyWhole(join(ROOT, GENERATED), join(folder, 'generated'));
   } catch (error) {
     await remove();
     throw error;
@@ -46,16 +50,14 @@ async function ready(folder) {
 /** Somebody may be building at this moment: a copy counts when nothing has changed since before it was made. */
 async function copyWhole(from, to) {
   const look = async () => {
-    const names = await readdir(join(ROOT, from), { recursive: true });
-    return (
-      await Promise.all(names.map(async (name) => `${name} ${(await stat(join(ROOT, from, name))).mtimeMs}`))
-    ).join();
+    const names = await readdir(from, { recursive: true });
+    return (await Promise.all(names.map(async (name) => `${name} ${(await stat(join(from, name))).mtimeMs}`))).join();
   };
   for (let attempt = 1; ; attempt++) {
     try {
       const before = await look();
       await rm(to, { recursive: true, force: true });
-      await cp(join(ROOT, from), to, { recursive: true });
+      await cp(from, to, { recursive: true });
       if (before !== '' && before === (await look())) return;
     } catch (error) {
       if (attempt >= 10) throw error;

@@ -45,23 +45,4 @@ export function report({ seed, seconds, figures, faults, violations }) {
 }
 
 /** Figures that are the most of something; all others are counts. */
-const MOST = new Set(['drain', 'dirty', 'delay', 'memory']);
-
-/** @param {Result[]} results @returns {Result} of all runs */
-export function together(results) {
-  const faults = new Map();
-  const figures = { ...results[0].figures };
-  for (const name of Object.keys(figures)) {
-    const all = results.map((result) => result.figures[name]);
-    figures[name] = MOST.has(name) ? Math.max(...all) : all.reduce((a, b) => a + b);
-  }
-  for (const result of results)
-    for (const [name, count] of result.faults) faults.set(name, (faults.get(name) ?? 0) + count);
-  return {
-    seed: `${results[0].seed} to ${results.at(-1).seed}`,
-    seconds: results.reduce((sum, { seconds }) => sum + seconds, 0),
-    faults: new Map([...faults].sort()),
-    figures,
-    violations: results.flatMap(({ violations }) => violations),
-  };
-}
+export const MOST = new Set(['drain', 'dirty', 'delay', 'memory']);

@@ -40,7 +40,7 @@ CREATE TRIGGER log_row AFTER INSERT OR UPDATE OR DELETE ON chaos.child FOR EACH 
 CREATE TRIGGER log_fence AFTER INSERT OR UPDATE ON strata_fence FOR EACH ROW EXECUTE FUNCTION chaos.log_fence();
 `;
 
-/** @param {import('./servers.mjs').Servers} servers */
+/** @param {import('../lib/servers.mjs').Servers} servers */
 export async function makeTables(servers) {
   const fence = await readFile(FENCE, 'utf8');
   await servers.withPostgres((client) => client.query(fence + TABLES));

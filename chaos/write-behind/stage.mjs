@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Child } from '../lib/link.mjs';
 import { micros, sleep, until } from '../lib/time.mjs';
-import { Child } from './link.mjs';
 import { BufferView } from './view.mjs';
 
 /** How long after an outage all have to be at work again. It is generous: bounds are for what never comes back. */
@@ -30,7 +30,7 @@ export class Stage {
   #closing = false;
 
   /**
-   * @param {import('./servers.mjs').Servers} servers
+   * @param {import('../lib/servers.mjs').Servers} servers
    * @param {any} settings what every process is told
    * @param {(id: string, shards: number) => number} shardOf
    */

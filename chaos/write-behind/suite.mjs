@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Servers } from '../lib/servers.mjs';
 import { takeSnapshot } from '../lib/snapshot.mjs';
 import { micros, sleep, until } from '../lib/time.mjs';
 import { Checker } from './checker.mjs';
@@ -10,7 +11,6 @@ import { load } from './load.mjs';
 import { boundOf, planOf, WRITE_BEHIND } from './plan.mjs';
 import { readRecords } from './record.mjs';
 import { makeTables } from './schema.mjs';
-import { Servers } from './servers.mjs';
 import { Stage } from './stage.mjs';
 import { Watch } from './watch.mjs';
 
@@ -48,7 +48,7 @@ export class WriteBehindSuite {
   }
 
   async run() {
-    this.snapshot = await takeSnapshot(this.say);
+    this.snapshot = await takeSnapshot(this.say, { prisma: true });
     this.#cleanUp.push(() => this.snapshot.remove());
     this.servers = await Servers.make(this.say);
     this.#cleanUp.push(() => this.servers.end({ keep: this.violations.length > 0 }));

@@ -1,7 +1,8 @@
 // A process that flushes, until it is told how to fail.
+
+import { config, serve, tell } from '../lib/link.mjs';
 import { built, openApp } from './app.mjs';
 import { strike } from './faulty-client.mjs';
-import { config, serve, tell } from './link.mjs';
 import { controlWakeUps } from './wakes.mjs';
 
 const wakes = controlWakeUps(`${config.seed}:${config.name}`);

@@ -1,9 +1,9 @@
 // A process that writes and reads, and flushes nothing.
 import { oneOf, randomOf, weighted } from '../../scripts/demo/random.mjs';
+import { config, serve, tell } from '../lib/link.mjs';
 import { sleep } from '../lib/time.mjs';
 import { Actions } from './actions.mjs';
 import { openApp } from './app.mjs';
-import { config, serve, tell } from './link.mjs';
 import { Recorder } from './record.mjs';
 import { controlWakeUps } from './wakes.mjs';
 

@@ -25,8 +25,12 @@ export interface CacheEvictOptions<Args extends readonly unknown[] = readonly un
   pattern?: string | ((...args: Args) => string);
   /** Everything in the cache. */
   all?: boolean;
-  /** `'after'` (default): when the method has succeeded. `'before'`: before it runs, whatever becomes of it. */
-  phase?: 'before' | 'after';
+  /**
+   * `'after'` (default): when the method has succeeded; inside a transaction that the cache knows of, again after its COMMIT.
+   * `'afterCommit'`: inside such a transaction not before the COMMIT, and not at all after a rollback; outside of one like
+   * `'after'`. `'before'`: before the method runs, whatever becomes of it.
+   */
+  phase?: 'before' | 'after' | 'afterCommit';
   /** `'behind'`: the row of the write-behind `entity` is deleted when the method has succeeded, before anything is evicted. */
   write?: 'behind';
   /** For `write: 'behind'`: the entity, and which row. */
@@ -57,17 +61,23 @@ export function CacheEvict(options: CacheEvictOptions<never[], never>): PlainDec
         if (target) await target.entity.delete(target.idOf(args));
         if (phase === 'before') return result;
         // What is known goes first, whatever the functions that see the result may throw.
-        await evict(cache, targets, all);
-        await evict(cache, resultTargets(options, site, result, args));
+        const at = { afterCommit: phase === 'afterCommit' };
+        await evict(cache, targets, all, at);
+        await evict(cache, resultTargets(options, site, result, args), false, at);
         return result;
       });
     });
   };
 }
 
-async function evict(cache: Cache, targets: readonly CacheTarget[], all = false): Promise<void> {
-  const work = targets.map((target) => cache.evict(target));
-  if (all) work.push(cache.clear());
+async function evict(
+  cache: Cache,
+  targets: readonly CacheTarget[],
+  all = false,
+  at?: { afterCommit: boolean },
+): Promise<void> {
+  const work = targets.map((target) => cache.evict(target, at));
+  if (all) work.push(cache.clear(at));
   await Promise.all(work);
 }
 
@@ -147,15 +157,16 @@ function check(options: CacheEvictOptions<never[], never>, where: string): void 
   if (!TARGETS.some((target) => options[target] !== undefined && options[target] !== false)) {
     problems.push({ option: 'target', value: undefined, remedy: `Give at least one of ${TARGETS.join(', ')}.` });
   }
-  if (phase !== undefined && phase !== 'before' && phase !== 'after') {
-    problems.push({ option: 'phase', value: phase, remedy: "Use 'before' or 'after'." });
+  if (phase !== undefined && phase !== 'before' && phase !== 'after' && phase !== 'afterCommit') {
+    problems.push({ option: 'phase', value: phase, remedy: "Use 'before', 'after' or 'afterCommit'." });
   }
   if ((options.write === 'behind') !== (options.entity !== undefined) || (options.write ?? 'behind') !== 'behind') {
     const remedy = "Give both: write: 'behind' and the entity whose row is deleted.";
     problems.push({ option: 'entity', value: options.entity, remedy });
   }
-  if (phase === 'before' && options.entity !== undefined) {
-    const remedy = "The row is deleted after the method: use phase 'after'.";
+  if ((phase === 'before' || phase === 'afterCommit') && options.entity !== undefined) {
+    const remedy =
+      "The row is deleted when the method has succeeded, whatever its transaction does: use phase 'after'.";
     problems.push({ option: 'phase', value: phase, remedy });
   }
   if (phase === 'before' && (options.resultKeys || options.resultTags)) {

@@ -21,6 +21,12 @@ export interface CachePutOptions<Args extends readonly unknown[] = readonly unkn
   write?: 'through' | 'around' | 'behind';
   /** For `write: 'behind'`: the entity that the returned row belongs to. */
   entity?: string;
+  /**
+   * Inside a transaction that the cache knows of nothing is stored: the row is not committed. The key is evicted instead, so
+   * the next read loads; with `'after'` (default) at once and again after the COMMIT, with `'afterCommit'` only then, and
+   * not at all after a rollback. Outside of a transaction both store the result when the method has succeeded.
+   */
+  phase?: 'after' | 'afterCommit';
 }
 
 /**
@@ -54,6 +60,7 @@ export function CachePut(options: CachePutOptions<never[], never>): PlainDecorat
           writtenKey,
           change,
           tags ? { ...entry, tags: [...(entry.tags ?? []), ...tags(args)] } : entry,
+          options.phase === 'afterCommit',
         );
         return result;
       });
@@ -61,7 +68,7 @@ export function CachePut(options: CachePutOptions<never[], never>): PlainDecorat
   };
 }
 
-function check({ write, key, entity }: CachePutOptions<never[], never>, where: string): void {
+function check({ write, key, entity, phase }: CachePutOptions<never[], never>, where: string): void {
   const problems = [];
   if (key === undefined) {
     const remedy = 'Say which key the method writes: key: (product) => [product.id].';
@@ -69,6 +76,13 @@ function check({ write, key, entity }: CachePutOptions<never[], never>, where: s
   }
   if (write !== undefined && write !== 'through' && write !== 'around' && write !== 'behind') {
     problems.push({ option: 'write', value: write, remedy: "Use 'through', 'around' or 'behind'." });
+  }
+  if (phase !== undefined && phase !== 'after' && phase !== 'afterCommit') {
+    problems.push({ option: 'phase', value: phase, remedy: "Use 'after' or 'afterCommit'." });
+  }
+  if (phase === 'afterCommit' && write === 'behind') {
+    const remedy = "What is written behind is written, whatever the transaction does: use phase 'after'.";
+    problems.push({ option: 'phase', value: phase, remedy });
   }
   if ((write === 'behind') !== (entity !== undefined)) {
     const remedy = "Give both: write: 'behind' and the entity that the row belongs to.";

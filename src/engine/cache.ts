@@ -1,6 +1,7 @@
 import { CacheOptionsError, CacheUnavailableError } from '../cache.errors.js';
 import { type CacheEntry, CacheService, type ManyValues } from '../cache.service.js';
-import type { Lease, RateLimitResult, SharedAtomics } from '../tiers/tier.js';
+import type { Lease, MarkerChange, RateLimitResult, SharedAtomics } from '../tiers/tier.js';
+import { openTransaction } from '../transactions/transaction-context.js';
 import { SystemClock } from './clock.js';
 import { type Core, inMemory, report, valueFor } from './core.js';
 import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
@@ -11,6 +12,7 @@ import { TakenLease } from './lease.js';
 import type { LoadContext } from './load-context.js';
 import type { Loader } from './loading.js';
 import { BulkLoad } from './many.js';
+import { PendingChanges, type PendingTarget, storedHere } from './pending-changes.js';
 import type { EntryOptions, LoadOptions, ResolvedPolicy } from './policy.js';
 import { ReadPath } from './read-path.js';
 import type { CacheStats } from './stats.js';
@@ -29,6 +31,8 @@ export class Cache extends CacheService {
   private readonly writing: WritePath;
   /** Whether memory may answer calls without options. */
   private readonly fast: boolean;
+  /** The app's rules for events; set by the module. */
+  onEvent: ((event: string, payload: unknown) => Promise<void>) | undefined;
 
   constructor(
     readonly name: string,
@@ -65,11 +69,25 @@ export class Cache extends CacheService {
   }
 
   set<T>(key: CacheKey, value: T, options?: EntryOptions): Promise<void> {
-    return guard(() => this.writing.set(encodeKey(key), value, this.core.policies.of(options)));
+    return guard(() => {
+      const encoded = encodeKey(key);
+      const done = this.writing.set(encoded, value, this.core.policies.of(options));
+      storedHere(this.core, encoded);
+      return done;
+    });
   }
 
-  async write<T>(key: CacheKey, change: () => Promise<T>, options?: EntryOptions): Promise<T> {
-    return this.writing.write(encodeKey(key), change, this.core.policies.of(options));
+  async write<T>(key: CacheKey, change: () => Promise<T>, options?: EntryOptions, afterCommit = false): Promise<T> {
+    const encoded = encodeKey(key);
+    const policy = this.core.policies.of(options);
+    if (openTransaction() === undefined) return this.writing.write(encoded, change, policy);
+    try {
+      return await change();
+    } finally {
+      // Stored now, it would be read before it is committed, and after a rollback too.
+      const target: PendingTarget = { kind: 'keys', keys: [encoded] };
+      if (!this.waits(target, 'dead', afterCommit)) await this.carryOut(target, 'dead').catch(() => undefined);
+    }
   }
 
   getOrLoad<T>(key: CacheKey, load: (context: LoadContext<T>) => T | Promise<T>, options?: LoadOptions): Promise<T> {
@@ -118,6 +136,7 @@ export class Cache extends CacheService {
   async setMany<T>(entries: Iterable<readonly [CacheKey, T]>, options?: EntryOptions): Promise<void> {
     const policy = this.core.policies.of(options);
     const checked = Array.from(entries, ([key, value]) => [encodeKey(key), value] as const);
+    for (const [key] of checked) storedHere(this.core, key);
     await Promise.all(checked.map(([key, value]) => this.writing.set(key, value, policy)));
   }
 
@@ -126,7 +145,8 @@ export class Cache extends CacheService {
     load: (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValues<T>,
     options?: LoadOptions,
   ): Promise<Map<CacheKey, T>> {
-    const policy = this.core.policies.of(options);
+    // One call loads all keys of this process that are missing: it does not wait for those of other processes.
+    const policy = { ...this.core.policies.of(options), cluster: false };
     const encoded = keys.map((key) => encodeKey(key));
     const unique = new Set(encoded);
     const bulk = new BulkLoad<T>(unique.size, load);
@@ -156,21 +176,21 @@ export class Cache extends CacheService {
     return collect(keys, values);
   }
 
-  async evict(target: CacheTarget, options?: { mustDeliver?: boolean }): Promise<void> {
+  async evict(target: CacheTarget, options?: { mustDeliver?: boolean; afterCommit?: boolean }): Promise<void> {
     const parsed = parseTarget(target);
-    const counters = parsed.kind === 'keys' && parsed.keys.length > 0 ? this.atomics.forget(parsed.keys) : undefined;
-    await Promise.all([
-      this.tolerate('evict', this.writing.invalidate(parsed, 'dead'), options?.mustDeliver),
-      counters && this.tolerate('evict', counters, options?.mustDeliver),
-    ]);
+    if (this.waits(parsed, 'dead', options?.afterCommit)) return;
+    const counters = parsed.kind === 'keys' ? parsed.keys : [];
+    await this.carryOut(parsed, 'dead', counters, options?.mustDeliver);
   }
 
-  async expire(target: CacheTarget): Promise<void> {
-    await this.tolerate('expire', this.writing.invalidate(parseTarget(target), 'expired'));
+  async expire(target: CacheTarget, options?: { afterCommit?: boolean }): Promise<void> {
+    const parsed = parseTarget(target);
+    if (!this.waits(parsed, 'expired', options?.afterCommit)) await this.carryOut(parsed, 'expired');
   }
 
-  async clear(): Promise<void> {
-    await this.tolerate('clear', this.writing.clear());
+  async clear(options?: { afterCommit?: boolean }): Promise<void> {
+    const everything: PendingTarget = { kind: 'all' };
+    if (!this.waits(everything, 'dead', options?.afterCommit)) await this.carryOut(everything, 'dead');
   }
 
   async increment(key: CacheKey, by = 1, options?: { ttl?: Duration }): Promise<number> {
@@ -203,9 +223,23 @@ export class Cache extends CacheService {
     const { counters: c, memory, remote, flights } = this.core;
     const hits = { memory: c.memoryHits, redis: c.redisHits };
     const requests = hits.memory + hits.redis + c.misses;
-    const { misses, joined, loads, loadErrors, stale, sets, invalidations, refused, skipped, errors } = c;
+    const { misses, joined, waited, loads, loadErrors, stale, sets, invalidations, refused, skipped, errors } = c;
     return {
-      ...{ requests, hits, misses, joined, loads, loadErrors, stale, sets, invalidations, refused, skipped, errors },
+      ...{
+        requests,
+        hits,
+        misses,
+        joined,
+        waited,
+        loads,
+        loadErrors,
+        stale,
+        sets,
+        invalidations,
+        refused,
+        skipped,
+        errors,
+      },
       hitRatio: requests === 0 ? 0 : (hits.memory + hits.redis) / requests,
       flights: flights.count,
       memory: {
@@ -221,6 +255,21 @@ export class Cache extends CacheService {
 
   on<Name extends CacheEventName>(event: Name, listener: (event: CacheEvents[Name]) => void): () => void {
     return this.core.events.on(event, listener);
+  }
+
+  async emit(event: string, payload?: unknown): Promise<void> {
+    if (typeof event !== 'string' || event === '') throw wrong('event', event, "Name an event: 'product.updated'.");
+    await this.onEvent?.(event, payload);
+  }
+
+  /** For the module: tells of trouble that no caller sees. */
+  trouble(operation: string, error: unknown): void {
+    report(this.core, operation, error);
+  }
+
+  /** For the module: tells that rules may have missed events. */
+  toldMissed(event: CacheEvents['missed']): void {
+    this.core.events.emit('missed', event);
   }
 
   idle(): Promise<void> {
@@ -240,6 +289,44 @@ export class Cache extends CacheService {
     await this.core.remote?.close();
     this.core.memory?.clear();
     this.core.events.clear();
+  }
+
+  /**
+   * Notes an invalidation for the commit of the transaction that the call runs in. True if it waits for that alone: others
+   * could load the old row again before the commit, so what does not wait is repeated then.
+   */
+  private waits(target: PendingTarget, change: MarkerChange, afterCommit = false): boolean {
+    const transaction = openTransaction();
+    if (transaction === undefined) return false;
+    const pending = transaction.note(this.core, () => {
+      const made = new PendingChanges();
+      transaction.afterCommit(() => this.afterCommit(made));
+      return made;
+    });
+    pending.add(target, change, afterCommit);
+    return afterCommit;
+  }
+
+  /** Errors were told, and what Redis did not get is delivered later: the transaction has committed and stays a success. */
+  private async afterCommit(pending: PendingChanges): Promise<void> {
+    const work = pending.all().map(([target, change]) => {
+      return this.carryOut(target, change, target.kind === 'keys' && change === 'dead' ? [...pending.counters] : []);
+    });
+    await Promise.allSettled(work);
+  }
+
+  private async carryOut(
+    target: PendingTarget,
+    change: MarkerChange,
+    counters: readonly EncodedKey[] = [],
+    mustDeliver = false,
+  ): Promise<void> {
+    if (target.kind === 'all') return this.tolerate('clear', this.writing.clear());
+    const operation = change === 'dead' ? 'evict' : 'expire';
+    await Promise.all([
+      this.tolerate(operation, this.writing.invalidate(target, change), mustDeliver),
+      counters.length > 0 && this.tolerate(operation, this.atomics.forget(counters), mustDeliver),
+    ]);
   }
 
   /** Redis being away is no reason to fail an invalidation: it is delivered later. */

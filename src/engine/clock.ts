@@ -2,7 +2,7 @@ import type { Milliseconds } from './duration.js';
 
 /** Where the cache takes its time from. Tests put in their own (`FakeClock` of `nestjs-strata/testing`). */
 export interface Clock {
-  /** Milliseconds since 1970. May lag by about a millisecond, and by more for some readings after the event loop was blocked. */
+  /** Milliseconds since 1970. May lag for some readings in a turn of the event loop that takes long. */
   now(): Milliseconds;
   /**
    * Milliseconds since some moment, which never go back: for deadlines. Optional for clocks of tests, whose `now` does not
@@ -20,7 +20,7 @@ export function elapsed(clock: Clock): Milliseconds {
   return clock.elapsed ? clock.elapsed() : clock.now();
 }
 
-/** How many readings may share one look at the system's clock, however long the event loop stays away. */
+/** How many readings may share one look at the system's clock. */
 const READINGS = 64;
 
 /** By so much the two clocks may differ from one look to the next without one of them having been set: ms. */
@@ -30,14 +30,16 @@ const SET_BACK = 5;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * The system's clock. `Date.now()` costs more than a hit in memory does, so one look serves all readings of the same
- * millisecond (as in lru-cache), and at most {@link READINGS} of them when the event loop is too busy to run timers.
+ * The system's clock. `Date.now()` costs more than a hit in memory does, so one look serves the readings of one turn of the
+ * event loop, and at most {@link READINGS} of them. Never those of a later turn: the process may have stood still between.
  */
 export class SystemClock implements Clock {
   private cached = 0;
   private left = 0;
+  private forgetting = false;
   private readonly forget = (): void => {
     this.left = 0;
+    this.forgetting = false;
   };
 
   now(): Milliseconds {
@@ -63,23 +65,21 @@ export class SystemClock implements Clock {
     return () => this.setBack.delete(then);
   }
 
-  private timer: NodeJS.Timeout | undefined;
   private readonly setBack = new Set<() => void>();
   /** `Date.now()` less `performance.now()`, when both were looked at last. */
   private ahead = Date.now() - performance.now();
 
   private look(): Milliseconds {
     this.cached = Date.now();
-    const ahead = this.cached - performance.now();
-    if (ahead < this.ahead - SET_BACK) for (const then of this.setBack) then();
-    this.ahead = ahead;
+    const before = this.ahead;
+    this.ahead = this.cached - performance.now();
     this.left = READINGS;
-    if (this.timer === undefined) {
-      this.timer = setTimeout(this.forget, 1);
-      this.timer.unref();
-    } else {
-      this.timer.refresh();
+    if (!this.forgetting) {
+      this.forgetting = true;
+      process.nextTick(this.forget);
     }
+    // Last: they may look at the clock themselves.
+    if (this.ahead < before - SET_BACK) for (const then of this.setBack) then();
     return this.cached;
   }
 }

@@ -3,18 +3,21 @@ import type { Milliseconds } from './duration.js';
 import { VERSION_LENGTH, type Version } from './version.js';
 
 /**
- * An entry as it stands in Redis. A **hold** is only the 16 characters of its version: somebody means to load or write.
- * A **value** goes on, in ASCII (numbers in base 36), so that a JSON payload makes one string of it:
+ * An entry as it stands in Redis. A **hold** is only the 16 characters of its version: somebody means to load or write. If a
+ * process loads for all others, 'L' follows, or 'W' once somebody waits for it. A **value** goes on, in ASCII (numbers in base 36), so that a JSON payload makes one string of it:
  *
- *     0  version (16)   16  'S'   17  format   18  state 'v' | 'x' (expired by hand)   19  flags
+ *     0  version (16)   16  'S'   17  format   18  state   19  flags
  *     20 createdAt (9)   29 freshFor (10)   39 staleFor (10)   49 where the payload begins (4)
  *     53 markers `name=value,...` ';' profile ';' source   .. payload
+ *
+ * States: 'v'; 'x', expired by hand; 'l', stale and being loaded anew by the process that made the version; 'w', the same, and
+ * somebody waits for it.
  *
  * The version is first so that a script compares it with `GETRANGE key 0 15`, whatever else the bytes are.
  */
 export interface EntryHeader {
   version: Version;
-  /** Marked as expired by `expire()`: serves only as stale. */
+  /** Marked as expired by `expire()`, or being loaded anew: serves only as stale. */
   expired: boolean;
   /** The payload went through `toTagged`. */
   tagged: boolean;
@@ -37,6 +40,8 @@ export interface EntryHeader {
 
 export interface StoredValue extends EntryHeader {
   kind: 'value';
+  /** The process that made the version loads it anew. */
+  claimed: boolean;
   payload: Buffer;
 }
 
@@ -45,7 +50,8 @@ export type MarkerValue = string;
 
 export type StoredEntry =
   | StoredValue
-  | { kind: 'hold'; version: Version }
+  /** `claimed`: its process loads for all others. */
+  | { kind: 'hold'; version: Version; claimed: boolean }
   /** Bytes of somebody else, damaged, or of a newer format: a miss. Their first 16 bytes still serve as version. */
   | { kind: 'alien'; version: Version; reason: string };
 
@@ -63,6 +69,13 @@ const LONGEST_HEAD = 36 ** 4 - 1;
 /** Where `expire` writes {@link EXPIRED_STATE}: its script needs to know. */
 export const STATE_OFFSET = 18;
 export const EXPIRED_STATE = 'x';
+
+/** What follows the version of a claimed hold, and the states of a claimed value: nobody waits, or somebody does. */
+export const CLAIMED_HOLD = 'L';
+export const AWAITED_HOLD = 'W';
+export const CLAIMED_STATE = 'l';
+export const AWAITED_STATE = 'w';
+const STATES = VALUE + EXPIRED_STATE + CLAIMED_STATE + AWAITED_STATE;
 
 /** The bytes of an entry: a string if the payload is one, which is what the client sends fastest. Throws if its names do not fit. */
 export function encodeEntry(header: EntryHeader, payload: string | Uint8Array): string | Buffer {
@@ -98,12 +111,16 @@ export function encodeEntry(header: EntryHeader, payload: string | Uint8Array): 
 
 export function decodeEntry(bytes: Buffer): StoredEntry {
   const version = bytes.toString('latin1', 0, VERSION_LENGTH);
-  if (bytes.length === VERSION_LENGTH) return { kind: 'hold', version };
+  if (bytes.length === VERSION_LENGTH) return { kind: 'hold', version, claimed: false };
+  if (bytes.length === VERSION_LENGTH + 1) {
+    const mark = String.fromCharCode(bytes[VERSION_LENGTH] as number);
+    if (mark === CLAIMED_HOLD || mark === AWAITED_HOLD) return { kind: 'hold', version, claimed: true };
+  }
   if (bytes.length < NAMES_AT || bytes[16] !== MAGIC.charCodeAt(0)) return alien(version, 'not written by this cache');
   if (bytes[17] !== FORMAT.charCodeAt(0)) {
     return alien(version, `entry format ${String.fromCharCode(bytes[17] ?? 0)}, this version reads ${FORMAT}`);
   }
-  const state = bytes[STATE_OFFSET];
+  const state = String.fromCharCode(bytes[STATE_OFFSET] as number);
   const flags = number(bytes, 19, 20);
   const createdAt = number(bytes, 20, 29);
   const freshFor = number(bytes, 29, 39);
@@ -111,13 +128,12 @@ export function decodeEntry(bytes: Buffer): StoredEntry {
   const head = number(bytes, 49, NAMES_AT);
   const whole = flags >= 0 && createdAt >= 0 && freshFor >= 0 && staleFor >= 0 && head >= 0 && head <= bytes.length;
   const names = whole ? parseNames(bytes.toString('latin1', NAMES_AT, head)) : undefined;
-  if (!names || (state !== VALUE.charCodeAt(0) && state !== EXPIRED_STATE.charCodeAt(0))) {
-    return alien(version, 'damaged');
-  }
+  if (!names || !STATES.includes(state)) return alien(version, 'damaged');
   return {
     kind: 'value',
     version,
-    expired: state === EXPIRED_STATE.charCodeAt(0),
+    expired: state !== VALUE,
+    claimed: state === CLAIMED_STATE || state === AWAITED_STATE,
     tagged: (flags & TAGGED) !== 0,
     compressed: (flags & COMPRESSED) !== 0,
     binary: (flags & BINARY) !== 0,

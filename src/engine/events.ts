@@ -3,7 +3,7 @@ import type { Milliseconds } from './duration.js';
 /** Which store answered. */
 export type TierName = 'memory' | 'redis';
 
-/** What the cache tells while it works: name of the event -> what listeners get. Keys are in their encoded form. */
+/** What the cache tells of itself while it works (the app's own events go to `emit` and the rules for them): name of the event -> what listeners get. Keys are in their encoded form. */
 export interface CacheEvents {
   /** A read was answered by a store. */
   hit: { key: string; tier: TierName };
@@ -25,6 +25,11 @@ export interface CacheEvents {
   skipped: { key: string; reason: string };
   /** Something went wrong that no caller sees: Redis did not answer, bytes could not be read, a listener threw. */
   error: { operation: string; error: unknown; key?: string };
+  /**
+   * Events that rules of this cache wait for may have been missed (`source`: `'postgres'`), so what they concern is being
+   * invalidated. `reason`: the connection was away, the app started, one event did not tell all, a message was unreadable.
+   */
+  missed: { source: string; reason: 'connection' | 'start' | 'incomplete' | 'unreadable' };
   /** The connection to Redis came (`true`) or went (`false`). */
   connection: { ready: boolean };
 }

@@ -18,8 +18,12 @@ export class Flight {
    * called earlier flags a put too, when it ends later.
    */
   overruled = false;
+  /** If another put did that: when it is done. Who was overruled is not done before. */
+  successor: Promise<void> | undefined;
   /** Set for loads: others who want the key may share this. */
   shared: Promise<unknown> | undefined;
+  /** The claim with which other processes are kept waiting for it. */
+  claim: Version | undefined;
   /** Nobody can share it, and nothing of it is stored: what it reads belongs to its caller alone. */
   single = false;
   next: Flight | undefined;
@@ -95,6 +99,18 @@ export class Flights {
       if (how.dead) flight.dead = true;
       if (how.called) flight.overruled = true;
     }
+  }
+
+  /** A put is being called: it has the last word. Answers what to call when it is done, if somebody waits for that. */
+  succeed(key: string): (() => void) | undefined {
+    if (!this.heads.has(key)) return undefined;
+    this.flag(key, { dead: true, called: true });
+    let done = (): void => {};
+    const successor = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    for (let flight = this.heads.get(key); flight; flight = flight.next) flight.successor = successor;
+    return done;
   }
 
   /** Another process put this version. */

@@ -1,11 +1,12 @@
 import { LoadTimeoutError } from '../cache.errors.js';
 import type { RemoteTier } from '../tiers/tier.js';
-import { type Core, holdFor, inMemory, markerLife, report, takeSnapshot, toMemory, valueFor } from './core.js';
+import { acquire } from './claiming.js';
+import { type Core, inMemory, report, takeSnapshot, toMemory, valueFor } from './core.js';
 import { Deadlines } from './deadlines.js';
 import { FOREVER, type Milliseconds } from './duration.js';
 import type { Flight } from './flights.js';
 import { type LoadContext, LoadRecord } from './load-context.js';
-import { judge, type Lookup, lookUp } from './lookup.js';
+import { type Lookup, lookUp } from './lookup.js';
 import { MemoryEntry } from './memory-entry.js';
 import type { ResolvedPolicy } from './policy.js';
 import { fill, type NewValue, newValue, type Permit, storeInMemory } from './storing.js';
@@ -83,6 +84,7 @@ export class Loading {
   /** The load goes on in the background and is stored, but takes no further callers. */
   private giveUp(flight: Flight, policy: ResolvedPolicy, fail: (error: unknown) => void): void {
     flight.shared = undefined;
+    this.abandon(flight);
     this.core.background.begin();
     fail(new LoadTimeoutError(flight.key, policy.hardTimeout));
   }
@@ -99,6 +101,7 @@ export class Loading {
     try {
       const permit = lookup && (await this.acquire(flight, policy, lookup));
       if (permit instanceof MemoryEntry) return permit;
+      if (permit?.claimed) flight.claim = permit.token;
       const context = new LoadRecord(this.closing.signal, core.versions, () => {
         const entry = this.staleFor(flight, policy, lookup);
         return entry && valueFor(core, entry);
@@ -113,7 +116,7 @@ export class Loading {
         throw error;
       }
       this.loadEnded(flight, start);
-      if (raw === undefined || (raw === null && !policy.cacheNull) || context.skipped) {
+      if (raw === undefined || (raw === null && !policy.cacheNull) || context.skipped || flight.single) {
         return { raw, tags: context.tags };
       }
       const snapshot = takeSnapshot(core, flight.key, raw);
@@ -130,7 +133,10 @@ export class Loading {
       }
       return value.entry;
     } finally {
-      if (!storing) core.flights.end(flight);
+      if (!storing) {
+        this.abandon(flight);
+        core.flights.end(flight);
+      }
     }
   }
 
@@ -140,22 +146,25 @@ export class Loading {
     policy: ResolvedPolicy,
     lookup: Lookup,
   ): Promise<Permit | MemoryEntry | undefined> {
-    const { core } = this;
-    const remote = core.remote as RemoteTier;
     try {
-      const marking = remote.mark(flight.markers, markerLife(policy));
-      if (lookup.token !== undefined) return { token: lookup.token, markers: await marking };
-      const version = core.versions.next();
-      // When the hold fails too, nobody waits for the markers any more: their failure would end the process.
-      marking.catch(() => undefined);
-      const [found, markers] = await Promise.all([remote.hold(flight.key, version, holdFor(policy)), marking]);
-      if (found === null) return { token: version, markers };
-      const other = await judge(core, flight, { entry: found, markers });
-      return other.fresh ?? { token: other.token ?? version, markers };
+      return await acquire(this.core, flight, policy, lookup);
     } catch (error) {
-      report(core, 'hold', error, flight.key);
+      report(this.core, 'hold', error, flight.key);
       return undefined;
     }
+  }
+
+  /** Others need not wait any longer for what this process has claimed. */
+  private abandon(flight: Flight): void {
+    const { claim, key } = flight;
+    if (claim === undefined) return;
+    flight.claim = undefined;
+    this.core.background.begin();
+    const failed = (error: unknown): void => report(this.core, 'abandon', error, key);
+    (this.core.remote as RemoteTier)
+      .abandon(key, claim)
+      .catch(failed)
+      .finally(() => this.core.background.end());
   }
 
   private loadBegins(flight: Flight): void {
@@ -176,10 +185,11 @@ export class Loading {
     const { core } = this;
     core.background.begin();
     try {
-      await fill(core, flight, value, policy, permit);
+      if ((await fill(core, flight, value, policy, permit)) === 'stored') flight.claim = undefined;
     } catch (error) {
       report(core, 'fill', error, flight.key);
     } finally {
+      this.abandon(flight);
       core.flights.end(flight);
       core.background.end();
     }

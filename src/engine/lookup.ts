@@ -17,6 +17,8 @@ export interface Lookup {
   stale?: (() => MemoryEntry | undefined) | undefined;
   /** The version under the key: with it a load may store. `undefined`: nothing is there. */
   token?: Version;
+  /** The process that made the token loads it for all others. */
+  claimed?: boolean;
   /** What is there, for `explain`. */
   found?: Found;
   /** Something is there that this version cannot read. */
@@ -42,7 +44,7 @@ export async function lookUp(core: Core, flight: Flight): Promise<Lookup> {
 export function judge(core: Core, flight: Flight, read: RemoteRead): Lookup | Promise<Lookup> {
   if (read.entry === null) return NOTHING;
   const stored = decodeEntry(read.entry);
-  if (stored.kind === 'hold') return { token: stored.version };
+  if (stored.kind === 'hold') return { token: stored.version, claimed: stored.claimed };
   if (stored.kind === 'alien') {
     report(
       core,
@@ -97,7 +99,8 @@ function conclude(core: Core, flight: Flight, found: Found): Lookup {
     return { token, found, fresh: toEntry(core, flight, stored, age), stale: undefined };
   }
   const usable = verdict !== 'dead' && age < stored.freshFor + stored.staleFor;
-  return { token, found, fresh: undefined, stale: usable ? () => toEntry(core, flight, stored, age) : undefined };
+  const stale = usable ? () => toEntry(core, flight, stored, age) : undefined;
+  return { token, found, claimed: stored.claimed, fresh: undefined, stale };
 }
 
 function toEntry(core: Core, flight: Flight, stored: StoredValue, age: number): MemoryEntry | undefined {

@@ -20,6 +20,12 @@ export interface CachePolicy {
    * somebody else. In a cache without Redis the memory is all there is, and both mean the same.
    */
   consistency?: 'eventual' | 'strong';
+  /**
+   * `'cluster'` (default): of all processes that miss a key one loads it and the others wait for what it stores; when it fails,
+   * gives up or is not there any more, one of them loads next. `'process'`: each process loads for itself. Without a bus, and
+   * with `consistency: 'strong'`, it is always `'process'`.
+   */
+  singleFlight?: 'cluster' | 'process';
   /** Which tiers keep it. Default: all that the cache has. */
   tiers?: readonly ('memory' | 'redis')[];
   /**
@@ -53,6 +59,8 @@ export interface ResolvedPolicy {
   readonly hardTimeout: Milliseconds;
   readonly cacheNull: boolean;
   readonly strong: boolean;
+  /** One load for all processes. */
+  readonly cluster: boolean;
   readonly memory: boolean;
   readonly redis: boolean;
   readonly tags: readonly string[];
@@ -102,6 +110,7 @@ export class Policies {
       hardTimeout: time('hardTimeout', 1),
       cacheNull: options.cacheNull ?? base.cacheNull,
       strong: base.strong,
+      cluster: base.cluster,
       memory: base.memory,
       redis: base.redis,
       tags: checkTags(options.tags, problems),

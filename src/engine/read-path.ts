@@ -1,10 +1,12 @@
 import type { RemoteTier } from '../tiers/tier.js';
+import { openTransaction } from '../transactions/transaction-context.js';
 import { type Core, inMemory, report, valueFor } from './core.js';
 import { tagMarker } from './epochs.js';
 import { Flight } from './flights.js';
 import { type Loader, Loading, type Outcome, type Unstored } from './loading.js';
 import { judge, type Lookup, promote } from './lookup.js';
 import { MemoryEntry } from './memory-entry.js';
+import { changedHere } from './pending-changes.js';
 import type { ResolvedPolicy } from './policy.js';
 
 const MISS: Promise<undefined> = Promise.resolve(undefined);
@@ -32,6 +34,7 @@ export class ReadPath {
     const now = this.core.clock.now();
     // The lease: what others changed lately may not have been heard.
     if (entry.freshUntil <= now || (this.core.trust.until <= now && entry.believedUntil <= now)) return undefined;
+    if (changedHere(this.core, key, entry.markers)) return undefined;
     return entry.epoch === this.core.epochs.current || this.stillValid(key, entry) ? entry : undefined;
   }
 
@@ -70,6 +73,7 @@ export class ReadPath {
       const hit = this.hit(key);
       if (hit !== undefined) return hit;
     }
+    if (openTransaction() !== undefined) return this.getOrLoadAlone(key, load, policy);
     const leader = this.leader(key, policy);
     if (leader !== undefined) return this.join(leader, load, policy);
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
@@ -78,8 +82,29 @@ export class ReadPath {
     return outcome.then(this.own);
   }
 
-  /** The load that a call would share now. A strong read shares none: it might have begun before this call. */
+  /**
+   * Inside an open transaction: what a tier has, unless the transaction has changed it; else the load, which may see rows
+   * that are not committed, or are out of date. So nobody shares it, no tier keeps it, and no stale value hides its error.
+   */
+  private getOrLoadAlone(key: string, load: Loader, policy: ResolvedPolicy): Promise<unknown> {
+    const { core } = this;
+    const flight = new Flight(key, core.epochs.current, core.prefixes.markersOf(key, policy.tags), core.clock.now());
+    flight.single = flight.flagged = flight.dead = true;
+    const start = this.startTiming();
+    const loaded = (): Promise<Outcome> => this.loadMissing(flight, load, policy, undefined, start);
+    if (!core.remote || !policy.redis || changedHere(core, key, flight.markers)) return loaded().then(this.own);
+    return this.look<Outcome>(flight, (lookup) => {
+      const fresh = lookup?.fresh;
+      return fresh && !changedHere(core, key, fresh.markers) ? this.remoteHit(key, fresh, start) : loaded();
+    }).then(this.own);
+  }
+
+  /**
+   * The load that a call would share now. A strong read shares none: it might have begun before this call. A transaction
+   * shares none either: it would wait, with its connection and its locks, for somebody who may need them.
+   */
   leader(key: string, policy: ResolvedPolicy): Flight | undefined {
+    if (openTransaction() !== undefined) return undefined;
     const { clock, flights, trust } = this.core;
     const flight = isStrong(this.core, policy) ? undefined : flights.joinable(key);
     if (flight === undefined) return undefined;
@@ -126,7 +151,7 @@ export class ReadPath {
     flight.single = core.memory === undefined;
     return this.look(flight, (lookup) => {
       if (core.memory) core.flights.end(flight);
-      if (!lookup?.fresh) return then(this.miss(key));
+      if (!lookup?.fresh || changedHere(core, key, lookup.fresh.markers)) return then(this.miss(key));
       promote(core, flight, lookup, core.policies.base);
       return then(this.remoteHit(key, lookup.fresh, start));
     });
@@ -173,11 +198,11 @@ export class ReadPath {
     this.miss(leader.key);
     const shared = leader.shared as Promise<Outcome>;
     if (leader.epoch >= epochs.lastTagChange) return shared.then(this.own);
-    return shared.then((outcome) =>
-      epochs.since(leader.epoch, tagsFoundBy(outcome)) === 'valid'
-        ? this.own(outcome)
-        : this.getOrLoad(leader.key, load, policy),
-    );
+    return shared.then((outcome) => {
+      if (epochs.since(leader.epoch, tagsFoundBy(outcome)) === 'valid') return this.own(outcome);
+      leader.shared = undefined; // it may still be storing: nobody else is to wait for it, this call neither
+      return this.getOrLoad(leader.key, load, policy);
+    });
   }
 
   /** The value as one of its callers gets it. */

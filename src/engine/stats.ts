@@ -24,6 +24,8 @@ export interface CacheStats {
   hitRatio: number;
   /** Requests that shared the load of another one. They count as misses. */
   joined: number;
+  /** Loads that waited for one of another process. */
+  waited: number;
   loads: number;
   loadErrors: number;
   /** Requests answered with a stale value. */
@@ -53,6 +55,7 @@ export class Counters {
   redisHits = 0;
   misses = 0;
   joined = 0;
+  waited = 0;
   loads = 0;
   loadErrors = 0;
   stale = 0;

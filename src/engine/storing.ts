@@ -22,6 +22,8 @@ import type { Version } from './version.js';
 /** The right to store in Redis: the version found or placed under the key before the load, and the markers of that moment. */
 export interface Permit {
   token: Version;
+  /** Whether others wait for this load. */
+  claimed: boolean;
   /** Of the flight's markers, in their order. */
   markers: readonly MarkerValue[];
 }
@@ -100,6 +102,7 @@ export async function fill(
   const markers = needsMarkers(value.entry, policy, permit.markers)
     ? await askMarkers(remote, value.entry, policy, permit.markers)
     : permit.markers;
+  if (!markers) return refuse(core, flight);
   const bytes = encode(core, flight, value, policy, markers);
   if (!bytes) return 'unstorable';
   const names = value.entry.markers;
@@ -171,17 +174,18 @@ function needsMarkers(entry: MemoryEntry, policy: ResolvedPolicy, known: readonl
 
 /**
  * Late tags have the values of now. So nobody may have changed them since the load began; whoever did so in this process has
- * begun a new epoch, and what others did has been heard once the bus has settled.
+ * begun a new epoch, and what others did has been heard once the bus has settled. `undefined`: it did not.
  */
 async function askMarkers(
   remote: RemoteTier,
   entry: MemoryEntry,
   policy: ResolvedPolicy,
   known: readonly MarkerValue[],
-): Promise<readonly MarkerValue[]> {
+): Promise<readonly MarkerValue[] | undefined> {
   const ttl = Math.max(policy.ttl, entry.expiresAt - entry.createdAt);
   const now = await remote.mark(entry.markers, markerLife({ ...policy, ttl }));
-  if (entry.markers.length > known.length) await remote.settle();
+  const settled = entry.markers.length === known.length || (await remote.settle());
+  if (!settled) return undefined;
   // What was known before the load counts: a marker that changed since makes the entry stale, as it should.
   return [...known, ...now.slice(known.length)];
 }

@@ -5,6 +5,9 @@ export type Version = string;
 
 export const VERSION_LENGTH = 16;
 
+/** Length of what all versions of one source begin with. */
+export const START_LENGTH = 10;
+
 const LOW = 64 * 64;
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_';
@@ -14,7 +17,8 @@ const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_
  * the script that stores it runs, and no clock takes part.
  */
 export class VersionSource {
-  private readonly start = Array.from(randomBytes(10), (byte) => digits[byte & 63]).join('');
+  /** What all of its versions begin with: names the process that made them. */
+  readonly start = Array.from(randomBytes(START_LENGTH), (byte) => digits[byte & 63]).join('');
   private high = '';
   private low = LOW;
   private runs = 0;

@@ -48,15 +48,16 @@ export class WritePath {
   private async setInBoth(key: EncodedKey, value: unknown, policy: ResolvedPolicy): Promise<void> {
     const { core } = this;
     const start = performance.now();
-    core.flights.flag(key, { dead: true, called: true });
+    const done = core.flights.succeed(key);
     // Before Redis is asked: meanwhile the caller may change what he passed.
     const snapshot = takeSnapshot(core, key, value);
-    if (!snapshot) return this.evictQuietly(key);
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
     try {
+      if (!snapshot) return await this.evictQuietly(key);
       await this.store(flight, snapshot, policy, await this.read(flight, policy, false), 'set');
     } finally {
       core.flights.end(flight);
+      done?.();
       core.counters.time('set', start);
     }
   }
@@ -210,7 +211,10 @@ export class WritePath {
     const { key } = flight;
     const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source }, permit !== undefined);
     // Another put or an invalidation was called while the markers were read: it has the last word, also in Redis.
-    if (flight.overruled) return this.evictUnlessPut(flight);
+    if (flight.overruled) {
+      await flight.successor; // else who called this would read what was there before both
+      return this.evictUnlessPut(flight);
+    }
     if (!core.remote || !policy.redis) {
       if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(key);
       return;

@@ -1,7 +1,7 @@
 import type { Clock } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { MarkerValue } from '../engine/entry-format.js';
-import type { Version } from '../engine/version.js';
+import type { Version, VersionSource } from '../engine/version.js';
 
 /** What an entry must tell a memory store. */
 export interface Sized {
@@ -70,6 +70,28 @@ export interface RemoteTier {
    * else). `null`: our hold is there now.
    */
   hold(key: string, version: Version, holdFor: Milliseconds): Promise<Buffer | null>;
+  /**
+   * The right to load for all processes: places a claim if nothing is there, or still the version `instead`; with `keep` the
+   * value that has it stays, as stale. `null`: it is ours; else what is there. Never without a bus.
+   */
+  claim(
+    key: string,
+    version: Version,
+    life: Milliseconds,
+    instead: Version | undefined,
+    keep: boolean,
+  ): Promise<Buffer | null>;
+  /** Gives claims up: who waits for them tries to get them. Their versions may still be used to store. */
+  abandon(key: string, version: Version): Promise<void>;
+  /**
+   * Waits until something happens to a key that somebody else has claimed; at most for a while. Whether to go on waiting: false
+   * if the process that has the claim is not there any more.
+   */
+  wait(key: string, claim: Version): Promise<boolean>;
+  /** Whether processes hear of each other, so that they can wait for each other. */
+  readonly shared: boolean;
+  /** Makes the versions of this process. */
+  readonly versions: VersionSource;
   /** Reads markers, in their order, making those that do not exist. They live for at least `life` from now. */
   mark(markers: readonly string[], life: Milliseconds): Promise<readonly MarkerValue[]>;
   /** Stores if the key still has the version `token`; answers whether it did. Otherwise changes nothing. */
@@ -89,8 +111,8 @@ export interface RemoteTier {
   scan(pattern: string): AsyncIterable<string[]>;
   /** Tells other processes to drop what matches from their memories. Not delivered later: they would have to ask anyway. */
   tell(pattern: string, change: MarkerChange): Promise<void>;
-  /** Resolves when everything that others had changed when it was called has been heard. */
-  settle(): Promise<void>;
+  /** Waits until everything that others had changed when it was called has been heard; false if that is not known. */
+  settle(): Promise<boolean>;
   /** From now on changes of others are told to `changes`. */
   hear(changes: RemoteChanges): void;
   readonly trust: Trust;

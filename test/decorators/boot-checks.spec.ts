@@ -158,6 +158,8 @@ describe('a decorator in the wrong place', () => {
     ['with another way of writing', { key: 'k', write: 'back' }, "Use 'through', 'around' or 'behind'."],
     ['behind without an entity', { key: 'k', write: 'behind' }, 'Give both'],
     ['with an entity and no write behind', { key: 'k', entity: 'Film' }, 'Give both'],
+    ['with another phase', { key: 'k', phase: 'before' }, "Use 'after' or 'afterCommit'."],
+    ['behind after a commit', { key: 'k', write: 'behind', entity: 'Film', phase: 'afterCommit' }, "use phase 'after'"],
   ])('and a @CachePut %s too', (_, options, remedy) => {
     const define = () => {
       class Films {

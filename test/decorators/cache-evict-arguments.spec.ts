@@ -112,11 +112,16 @@ describe('fixed options of @CacheEvict', () => {
       { all: false },
       'Give at least one of key, keys, tags, resultKeys, resultTags, prefix, pattern, all.',
     ],
-    ['another phase', { all: true, phase: 'during' }, "Use 'before' or 'after'."],
+    ['another phase', { all: true, phase: 'during' }, "Use 'before', 'after' or 'afterCommit'."],
     [
       'what is made of the result, before there is one',
       { resultTags: () => [], phase: 'before' },
       'There is no result',
+    ],
+    [
+      'afterCommit for a row that is written behind',
+      { all: true, phase: 'afterCommit', write: 'behind', entity: 'Cart' },
+      "use phase 'after'.",
     ],
   ])('are refused when the class is defined: %s', (_, options, remedy) => {
     expect(() => shopWith(options as Options)).toThrow(/^@CacheEvict of Shop\.change is wrong:/);

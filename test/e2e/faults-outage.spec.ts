@@ -103,6 +103,7 @@ describe('Redis goes away under load', () => {
     await ask(50, 50, async () => 'meanwhile');
     proxy.restore();
     await until('Redis is used again', () => app.cache.stats().redis?.ready);
+    await until('others are heard again', () => app.cache.stats().redis?.bus?.gaps === 1);
     await ask(100, 50, async () => 'after');
     await app.cache.idle();
     const { cache } = await world.app();
@@ -110,7 +111,6 @@ describe('Redis goes away under load', () => {
     expect([...found.values()].filter((value) => value === 'before')).toHaveLength(50);
     expect([...found.values()].filter((value) => value === 'after')).toHaveLength(50);
     // What was loaded meanwhile was in the memory of the app that loaded it. Nobody could have told it of a change: it asks again.
-    await until('others are heard again', () => app.cache.stats().redis?.bus?.gaps === 1);
     const again = await ask(50, 50, async () => 'asked again');
     expect(new Set(again.values)).toEqual(new Set(['asked again']));
     await app.cache.idle();

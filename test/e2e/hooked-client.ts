@@ -44,5 +44,6 @@ export function hookedClient(real: Redis): HookedClient {
     connect: () => real.connect(),
     quit: () => real.quit(),
     disconnect: () => real.disconnect(),
+    duplicate: (options) => real.duplicate(options),
   };
 }

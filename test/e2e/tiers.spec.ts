@@ -168,6 +168,6 @@ describe('memory over Redis', () => {
       await a.getOrLoad('product:1', () => 1, { tags: ['x'] });
       await a.idle();
     });
-    expect(seen.map(({ name }) => name).sort()).toEqual(['FILL', 'HOLD', 'MARK', 'MGET']);
+    expect(seen.map(({ name }) => name).sort()).toEqual(['CLAIM', 'FILL', 'MARK', 'MGET']);
   });
 });

@@ -13,6 +13,7 @@ export interface AppOptions extends Omit<CacheModuleOptions, 'redis'> {
   url?: string | false;
   tier?: RedisTierOptions;
   named?: NamedCacheOptions[];
+  imports?: DynamicModule[];
   providers?: Provider[];
 }
 
@@ -42,14 +43,27 @@ export function useWorld(): World {
   return Object.assign(Object.create(rig) as Rig, { app });
 }
 
-async function openApp({ url, tier, named = [], providers = [], ...options }: AppOptions): Promise<TestApp> {
+async function openApp({
+  url,
+  tier,
+  named = [],
+  imports = [],
+  providers = [],
+  ...options
+}: AppOptions): Promise<TestApp> {
   // A client that stands between cache and Redis is for commands; it cannot be duplicated for a bus.
-  const place = tier?.client ? { bus: false } : { url: url || redisUrl(), clientOptions: { retryStrategy: () => 25 } };
-  const redis = url === false ? undefined : redisTier({ ...place, ...tier });
+  const place =
+    tier?.sentinel || tier?.url
+      ? {}
+      : tier?.client
+        ? { bus: false }
+        : { url: url || redisUrl(), clientOptions: { retryStrategy: () => 25 } };
+  const redis = url === false && !tier ? undefined : redisTier({ ...place, ...tier });
   const errors: TestApp['errors'] = [];
   const root: DynamicModule = {
     module: class TestModule {},
     imports: [
+      ...imports,
       CacheModule.forRootAsync({ useFactory: () => ({ jitter: 0, ...options, redis }) }),
       ...named.map((one) => CacheModule.register({ jitter: 0, ...one })),
     ],

@@ -26,6 +26,7 @@ describe('the options of a call', () => {
       hardTimeout: 30_000,
       cacheNull: true,
       strong: false,
+      cluster: true,
       memory: true,
       redis: true,
       tags: [],

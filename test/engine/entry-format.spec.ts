@@ -29,7 +29,7 @@ describe('an entry', () => {
     fc.assert(
       fc.property(headers, fc.uint8Array({ maxLength: 50 }), (written, payload) => {
         const { payload: read, ...facts } = decode(encodeEntry(written, payload)) as StoredEntry & { payload: Buffer };
-        expect(facts).toEqual({ kind: 'value', ...written });
+        expect(facts).toEqual({ kind: 'value', claimed: false, ...written });
         expect(Buffer.compare(read, payload)).toBe(0);
       }),
       { numRuns: 500 },
@@ -96,7 +96,13 @@ describe('an entry', () => {
         const bytes = formatOf({ ...written, expired: false });
         expect(decode(bytes)).toMatchObject({ expired: false });
         bytes.write(EXPIRED_STATE, STATE_OFFSET);
-        expect(decode(bytes)).toEqual({ kind: 'value', ...written, expired: true, payload: Buffer.from('1') });
+        expect(decode(bytes)).toEqual({
+          kind: 'value',
+          claimed: false,
+          ...written,
+          expired: true,
+          payload: Buffer.from('1'),
+        });
       }),
     );
   });
@@ -109,9 +115,11 @@ describe('an entry', () => {
 });
 
 describe('a hold', () => {
-  it('is a version and nothing else', () => {
+  it('is a version and nothing else, but for the mark of a claim', () => {
     const version = new VersionSource().next();
-    expect(decode(version)).toEqual({ kind: 'hold', version });
+    expect(decode(version)).toEqual({ kind: 'hold', version, claimed: false });
+    for (const mark of ['L', 'W']) expect(decode(version + mark)).toEqual({ kind: 'hold', version, claimed: true });
+    expect(decode(`${version}x`)).toMatchObject({ kind: 'alien' });
   });
 });
 

@@ -3,7 +3,15 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
 const root = process.cwd();
-const OPTIONAL_PEERS = ['ioredis', 'msgpackr', 'bullmq', '@prisma/client'];
+const OPTIONAL_PEERS = [
+  'ioredis',
+  'msgpackr',
+  'bullmq',
+  '@prisma/client',
+  'pg',
+  '@nestjs/event-emitter',
+  '@nestjs-cls/transactional',
+];
 
 function filesIn(folder: string, ending: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })

@@ -42,11 +42,10 @@ export class Bus implements Trust {
     { at: Milliseconds; wall: Milliseconds; then: (heard: boolean) => void }
   >();
   private lastHeard: Milliseconds;
-  private answeredSinceEcho = false;
+  private lastAnswered: Milliseconds;
   private subscribed = false;
   private subscription = 0;
   private lag: Milliseconds | undefined;
-  private heard = 0;
   private gaps = -1; // the first subscription misses nothing
   private closed = false;
   private cancel: (() => void) | undefined;
@@ -69,7 +68,7 @@ export class Bus implements Trust {
     this.bound = options.bound;
     this.measured = clock.elapsed !== undefined;
     this.time = this.measured ? clock : new SystemClock();
-    this.lastHeard = this.elapsed();
+    this.lastHeard = this.lastAnswered = this.elapsed();
     this.stops = [
       clock.onSetBack?.(() => this.endLease()) ?? (() => undefined),
       connection.listen({ ready: () => void this.speak(), lost: () => this.lost(), failed: () => {} }),
@@ -113,14 +112,24 @@ export class Bus implements Trust {
     return () => set.delete(listener);
   }
 
-  /** Resolves with the echo of a call made now; rejects when it does not come. */
-  async settle(): Promise<void> {
-    if (!(await this.speak())) throw new Error('The bus is silent: what others changed is not known.');
+  /** Whether the echo of a call made now comes. */
+  settle(): Promise<boolean> {
+    return this.speak();
   }
 
-  stats(unsafe: number): BusStats {
-    const { lag, heard, gaps } = this;
-    return { lease: this.clock.now() < this.until, lag, heard, gaps: Math.max(0, gaps), unsafe };
+  /** Waits for something that is to be heard of, but no longer than the bound: a message may get lost. */
+  async atMost(heard: Promise<void>): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.time.after(this.bound, resolve);
+    });
+    await Promise.race([heard, late]);
+    cancel();
+  }
+
+  /** What is known here, without what its listeners know. */
+  stats(): Pick<BusStats, 'lease' | 'lag' | 'gaps'> {
+    return { lease: this.clock.now() < this.until, lag: this.lag, gaps: Math.max(0, this.gaps) };
   }
 
   async close(): Promise<void> {
@@ -139,10 +148,11 @@ export class Bus implements Trust {
     const echo = new Promise<boolean>((then) => {
       this.awaited.set(number, { at: this.elapsed(), wall: this.clock.now(), then });
     });
-    const life = Math.max(1_000, 10 * Math.ceil(bound));
+    // Others take a process without this key for dead.
+    const life = Math.max(1_000, 2 * Math.ceil(bound));
     this.connection.run(ECHO, [echoName], [number, life, this.subscriber.prefix + echoName]).then(
       () => {
-        this.answeredSinceEcho = true;
+        this.lastAnswered = this.elapsed();
       },
       () => this.forgetEcho(number),
     );
@@ -155,7 +165,6 @@ export class Bus implements Trust {
       this.echoed(Number(text));
       return;
     }
-    this.heard++;
     for (const listener of this.listeners.get(name) ?? []) listener.message(text);
   }
 
@@ -166,7 +175,6 @@ export class Bus implements Trust {
     for (const [older] of this.awaited) if (older < number) this.forgetEcho(older);
     this.awaited.delete(number);
     this.lastHeard = this.elapsed();
-    this.answeredSinceEcho = false;
     this.lag = this.lastHeard - call.at;
     this.until = this.measured ? Math.max(this.until, call.wall + this.bound) : FOREVER;
     this.everybody((listener) => listener.safe(call.at));
@@ -208,24 +216,27 @@ export class Bus implements Trust {
     });
   }
 
-  /** No echo for too long although there are connections: one of them is dead, and nobody told us. */
+  /** Nothing heard, or nothing answered, for too long although there are connections: one of them is dead, and nobody told us. */
   private endSilence(): void {
-    const { connected } = this.connection;
-    if (!connected || !this.subscriber.connected) {
-      this.lastHeard = this.elapsed();
+    const now = this.elapsed();
+    if (!this.connection.connected || !this.subscriber.connected) {
+      this.lastHeard = this.lastAnswered = now;
       return;
     }
-    if (this.elapsed() - this.lastHeard < this.bound) return;
-    this.lastHeard = this.elapsed();
-    if (this.answeredSinceEcho || this.awaited.size === 0) this.subscriber.reconnect();
-    else this.connection.reconnect();
-    this.answeredSinceEcho = false;
+    const deaf = now - this.lastHeard >= this.bound;
+    const unanswered = now - this.lastAnswered >= this.bound;
+    if (!deaf && !unanswered) return;
+    this.lastHeard = this.lastAnswered = now;
+    // An answer that came says that the other one is to blame; and who cannot even subscribe, hears nothing.
+    if (unanswered && this.subscribed) this.connection.reconnect();
+    else this.subscriber.reconnect();
   }
 
   private endLease(): void {
     this.until = 0;
-    // An echo that is under way would count from a reading that has become meaningless.
+    // Everything that counts from a reading before has become meaningless: an echo under way, the age of loads.
     this.forgetEchoes();
+    this.everybody((listener) => listener.gap());
     void this.speak();
   }
 

@@ -2,11 +2,20 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Milliseconds } from '../../engine/duration.js';
 import type { RedisLike, SubscribingRedis } from './redis-like.js';
 
-/** Where Redis is: exactly one of `url` and `client`. */
+/** The Sentinels that know where the primary is, as ioredis takes them. */
+export interface SentinelPlace {
+  /** Name of the group that the Sentinels watch. */
+  name: string;
+  sentinels: readonly { host: string; port: number }[];
+}
+
+/** Where Redis is: exactly one of `url`, `sentinel` and `client`. */
 export interface RedisPlace {
   /** `redis://user:password@host:6379/0`, or `rediss://` with TLS. */
   url?: string;
-  /** Further options for the ioredis client made from `url`. */
+  /** A primary that Sentinels watch: after a failover the clients follow. */
+  sentinel?: SentinelPlace;
+  /** Further options for the ioredis client made from `url` or `sentinel`: user, password, `tls`. */
   clientOptions?: RedisOptions;
   /** A client of the app's own instead of `url`. It is never closed by the cache. */
   client?: RedisLike;
@@ -24,7 +33,7 @@ const AT_ONCE: RedisOptions = {
 
 /** A client of ours, not connected yet: to where the options say, or to where the app's own client is connected. */
 export function newClient(
-  { url, client, clientOptions }: RedisPlace,
+  { url, sentinel, client, clientOptions }: RedisPlace,
   connectTimeout: Milliseconds,
   wanted: RedisOptions = AT_ONCE,
 ): RedisLike {
@@ -37,7 +46,12 @@ export function newClient(
   if (client) {
     return (client as unknown as Redis).duplicate({ ...own, ...wanted }) as unknown as RedisLike;
   }
-  return new Redis(url as string, { ...own, ...clientOptions, ...wanted }) as unknown as RedisLike;
+  const options = { ...own, ...clientOptions, ...wanted };
+  if (sentinel) {
+    const sentinels = [...sentinel.sentinels];
+    return new Redis({ ...options, sentinels, name: sentinel.name, role: 'master' }) as unknown as RedisLike;
+  }
+  return new Redis(url as string, options) as unknown as RedisLike;
 }
 
 /** A client that hears messages. It is subscribed anew by us, because something may have been missed meanwhile. */

@@ -15,9 +15,9 @@ export class RedisNames {
     return `${this.namespace}:!bus`;
   }
 
-  /** What a process says to itself. */
+  /** What a process says to itself. The caches of an app have it in common: their namespaces begin with that of the default one. */
   echo(process: string): string {
-    return `${this.namespace}:!echo:${process}`;
+    return `${this.namespace.split('/')[0]}:!echo:${process}`;
   }
 
   /** `n` counters, `l` leases, `r` rate limits. */

@@ -4,7 +4,7 @@ import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from
 import { VersionSource } from '../../engine/version.js';
 import type { OpenedTier, RemoteServer, RemoteTierContext, RemoteTierFactory } from '../tier.js';
 import { Bus } from './bus.js';
-import { newClient, newSubscriber, type RedisPlace } from './client.js';
+import { newClient, newSubscriber, type RedisPlace, type SentinelPlace } from './client.js';
 import { RedisConnection } from './connection.js';
 import { RedisNames } from './names.js';
 import { RedisAtomics } from './redis-atomics.js';
@@ -66,6 +66,7 @@ class RedisTier implements RemoteTierFactory {
   private users = 0;
   private readonly times = { ...TIMES };
   private readonly contexts = new Set<RemoteTierContext>();
+  private readonly versions = new VersionSource();
 
   constructor(private readonly options: RedisTierOptions) {
     const problems: OptionProblem[] = [];
@@ -94,7 +95,8 @@ class RedisTier implements RemoteTierFactory {
     const { shared } = this;
     const { connection, bus } = shared;
     const release = (): Promise<void> => this.release(context);
-    const remote = new RedisRemote(connection, bus, clock, namespace, this.times.lossWindow, context, release);
+    const options = { namespace, versions: this.versions, lossWindow: this.times.lossWindow };
+    const remote = new RedisRemote(connection, bus, clock, options, context, release);
     return { remote, atomics: new RedisAtomics(connection, namespace), start: () => this.start(shared) };
   }
 
@@ -133,7 +135,7 @@ class RedisTier implements RemoteTierFactory {
       onError,
       connection.keyPrefix,
     );
-    const echoName = new RedisNames(namespace).echo(new VersionSource().next());
+    const echoName = new RedisNames(namespace).echo(this.versions.start);
     const { bound, connectTimeout } = this.times;
     return new Bus(connection, subscriber, clock, { bound, connectTimeout, echoName }, onError);
   }
@@ -152,10 +154,15 @@ class RedisTier implements RemoteTierFactory {
   }
 }
 
-function placeProblems({ url, client }: RedisTierOptions): OptionProblem[] {
-  if ((url === undefined) === (client === undefined)) {
-    const remedy = "Pass either url: 'redis://localhost:6379' or client: an ioredis client.";
-    return [{ option: 'redisTier', value: { url, client: client && '[client]' }, remedy }];
+function placeProblems({ url, sentinel, client }: RedisTierOptions): OptionProblem[] {
+  if ([url, sentinel, client].filter((place) => place !== undefined).length !== 1) {
+    const remedy =
+      "Pass one of url: 'redis://localhost:6379', sentinel: { name, sentinels }, or client: an ioredis client.";
+    return [{ option: 'redisTier', value: { url, sentinel, client: client && '[client]' }, remedy }];
+  }
+  if (sentinel !== undefined && !isSentinel(sentinel)) {
+    const remedy = "Write { name: 'mymaster', sentinels: [{ host: '10.0.0.1', port: 26379 }, ...] }.";
+    return [{ option: 'redisTier.sentinel', value: sentinel, remedy }];
   }
   if (url !== undefined && !/^rediss?:\/\/\S+$/.test(url)) {
     return [
@@ -174,4 +181,19 @@ function placeProblems({ url, client }: RedisTierOptions): OptionProblem[] {
     return [{ option: 'redisTier.client', value: client, remedy: 'Pass a client of ioredis 5 or 6: new Redis(...).' }];
   }
   return [];
+}
+
+function isSentinel(place: SentinelPlace): boolean {
+  const { name, sentinels } = place ?? {};
+  const isNode = (node: unknown): boolean => {
+    const { host, port } = (node ?? {}) as { host?: unknown; port?: unknown };
+    return typeof host === 'string' && host !== '' && Number.isInteger(port);
+  };
+  return (
+    typeof name === 'string' &&
+    name !== '' &&
+    Array.isArray(sentinels) &&
+    sentinels.length > 0 &&
+    sentinels.every(isNode)
+  );
 }

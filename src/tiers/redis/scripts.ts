@@ -1,4 +1,11 @@
-import { EXPIRED_STATE, STATE_OFFSET } from '../../engine/entry-format.js';
+import {
+  AWAITED_HOLD,
+  AWAITED_STATE,
+  CLAIMED_HOLD,
+  CLAIMED_STATE,
+  EXPIRED_STATE,
+  STATE_OFFSET,
+} from '../../engine/entry-format.js';
 import { VERSION_LENGTH } from '../../engine/version.js';
 import { script } from './script.js';
 
@@ -44,6 +51,66 @@ for i, key in ipairs(KEYS) do
 end
 return answers`);
 
+/** What stands under a key, as far as claims are concerned: version, the mark of a hold, the state of a value. */
+const lookAt = `
+local function lookAt(key)
+  local head = redis.pcall('GETRANGE', key, 0, ${STATE_OFFSET})
+  if type(head) ~= 'string' then return nil end
+  local version, mark = string.sub(head, 1, ${VERSION_LENGTH}), string.sub(head, ${VERSION_LENGTH + 1}, ${VERSION_LENGTH + 1})
+  return version, mark, mark == 'S' and string.sub(head, ${STATE_OFFSET + 1}, ${STATE_OFFSET + 1}) or ''
+end`;
+
+/**
+ * CLAIM: one process of all loads a key, and the others wait for it. Places a claimed hold where nothing is, or where the
+ * version that the caller saw still is; a value that may still serve as stale is kept, and gets our version and the state
+ * "claimed". Where somebody else is first, notes that somebody waits.
+ * KEYS: keys. ARGV: for each key version, life in ms, the version it may replace, '1' if the value is to be kept.
+ * Answers for each key what was there; \`false\`: the claim is ours.
+ */
+export const CLAIM = script(`${lookAt}
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local version, life, instead, keep = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], ARGV[4 * i]
+  local found, mark, state = lookAt(key)
+  local ours = found == '' or (found and found == instead)
+  if found == nil or (#found > 0 and #found < ${VERSION_LENGTH}) then
+    redis.call('SET', key, version .. '${CLAIMED_HOLD}', 'PX', life)
+    answers[i] = '${FOREIGN}'
+  elseif ours and keep == '1' and mark == 'S' then
+    redis.call('SETRANGE', key, 0, version)
+    redis.call('SETRANGE', key, ${STATE_OFFSET}, '${CLAIMED_STATE}')
+    answers[i] = false
+  elseif ours then
+    redis.call('SET', key, version .. '${CLAIMED_HOLD}', 'PX', life)
+    answers[i] = false
+  else
+    if mark == '${CLAIMED_HOLD}' then redis.call('SETRANGE', key, ${VERSION_LENGTH}, '${AWAITED_HOLD}') end
+    if state == '${CLAIMED_STATE}' then redis.call('SETRANGE', key, ${STATE_OFFSET}, '${AWAITED_STATE}') end
+    answers[i] = redis.call('GET', key)
+  end
+end
+return answers`);
+
+/**
+ * ABANDON: the load of a claim stored nothing, or takes too long to be waited for. The version stays, so that it may still be
+ * stored; who waited claims anew. KEYS: keys. ARGV: for each key the version. Answers 2 for each that somebody waits for.
+ */
+export const ABANDON = script(`${lookAt}
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local found, mark, state = lookAt(key)
+  answers[i] = 0
+  if found == ARGV[i] then
+    if mark == '${AWAITED_HOLD}' or state == '${AWAITED_STATE}' then answers[i] = 2 end
+    if mark == '${CLAIMED_HOLD}' or mark == '${AWAITED_HOLD}' then
+      redis.call('SET', key, found, 'KEEPTTL')
+    elseif state == '${CLAIMED_STATE}' or state == '${AWAITED_STATE}' then
+      redis.call('SETRANGE', key, ${STATE_OFFSET}, '${EXPIRED_STATE}')
+    end
+  end
+end
+return answers`);
+
 /**
  * MARK: reads markers, makes those that are missing, and lets all live on. A marker that is gone makes its entries stale,
  * so its life is prolonged by every load that relies on it (\`GT\`: never shortened).
@@ -62,14 +129,18 @@ return answers`);
 /**
  * FILL: stores the result of a load only where the key still has the version the load began with. Absent is no version,
  * so an eviction, an expiry or a lost write refuses the fill.
- * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers 1 (stored) or 0 for each.
+ * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers for each 1 (stored), 2 (stored, and somebody waits for
+ * it) or 0.
  */
-export const FILL = script(`${hasVersion}
+export const FILL = script(`${lookAt}
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local same = hasVersion(key, ARGV[3 * i - 2])
-  if same then redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) end
-  answers[i] = same and 1 or 0
+  local found, mark, state = lookAt(key)
+  answers[i] = 0
+  if found == ARGV[3 * i - 2] and #found == ${VERSION_LENGTH} then
+    redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i])
+    answers[i] = (mark == '${AWAITED_HOLD}' or state == '${AWAITED_STATE}') and 2 or 1
+  end
 end
 return answers`);
 
@@ -118,7 +189,7 @@ return 1`);
 export const EXPIRE = script(`
 for i, key in ipairs(KEYS) do
   local length = redis.pcall('STRLEN', key)
-  if type(length) == 'number' and length > ${VERSION_LENGTH} then
+  if type(length) == 'number' and length > ${VERSION_LENGTH + 1} then
     redis.call('SETRANGE', key, 0, ARGV[i])
     redis.call('SETRANGE', key, ${STATE_OFFSET}, '${EXPIRED_STATE}')
   else

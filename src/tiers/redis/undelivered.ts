@@ -81,8 +81,11 @@ export class Undelivered {
   }
 
   private add(to: Map<string, Pending>, name: string, change: MarkerChange, unless?: Version): void {
-    const stronger = to.get(name)?.change === 'dead' ? 'dead' : change;
-    to.set(name, { change: stronger, added: ++this.added, unless });
+    const known = to.get(name);
+    const stronger = known?.change === 'dead' ? 'dead' : change;
+    // What is to go in any case does not stay because of a put that came before or after it.
+    const kept = known && known.unless === undefined ? undefined : unless;
+    to.set(name, { change: stronger, added: ++this.added, unless: kept });
   }
 
   private bound(): void {

@@ -12,8 +12,8 @@ describe('counters, leases and rate limits in Redis', () => {
   const name = (kind: string, key: string) => `${rig.namespace}:${kind}:${key}`;
 
   beforeEach(async () => {
-    one = (await rig.open()).atomics;
-    two = (await rig.open()).atomics;
+    one = (await rig.open({ commandTimeout: '10s' })).atomics;
+    two = (await rig.open({ commandTimeout: '10s' })).atomics;
   });
 
   it('count exactly when many add at once over several connections', async () => {

@@ -3,11 +3,12 @@ import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { until, within } from '../lib/time.mjs';
+import { until, within } from './time.mjs';
 
 /** In a process of the suite: answers its calls, and ends with it. @param {Record<string, Function>} methods */
 export function serve(methods) {
   process.on('message', async ({ id, method, args }) => {
+    if (method === undefined) return; // an answer to something this process asked
     try {
       process.send({ id, result: await methods[method](...args) }, () => {});
     } catch (error) {
@@ -98,6 +99,11 @@ export class Child {
       20,
     );
     if (!stopped) throw new Error(`${this.name} does not stop`);
+  }
+
+  /** Answers something the process asked; nobody is there to hear it if it was killed meanwhile. */
+  answer(message) {
+    if (this.process.connected) this.process.send(message, () => {});
   }
 
   async kill() {

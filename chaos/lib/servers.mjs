@@ -1,6 +1,6 @@
-// PostgreSQL and Redis of this run: processes of its own that it kills and starts again, on the same ports with the same
-// data.
-import { chmod, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+// PostgreSQL and Redis of a run: processes of its own that it kills, stops and starts again, on the same ports with the
+// same data.
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -8,7 +8,7 @@ import pg from 'pg';
 import { startPostgres } from '../../scripts/services/postgres.mjs';
 import { isAlive } from '../../scripts/services/processes.mjs';
 import { findRedisServer, startRedis } from '../../scripts/services/redis.mjs';
-import { sleep, until } from '../lib/time.mjs';
+import { sleep, until } from './time.mjs';
 
 /** @typedef {'postgres' | 'redis'} Kind */
 
@@ -90,6 +90,12 @@ export class Servers {
     this.#running[kind] = undefined;
   }
 
+  /** SIGSTOP and SIGCONT: it stands still, and connections stay. @param {Kind} kind @param {NodeJS.Signals} signal */
+  signal(kind, signal) {
+    const server = this.#running[kind];
+    if (server) process.kill(server.pid, signal);
+  }
+
   /** @param {'always' | 'everysec'} value also for later starts */
   async setAppendfsync(value) {
     this.#appendfsync = value;
@@ -98,14 +104,31 @@ export class Servers {
 
   /** Takes bytes off the end of the append-only file of a Redis that is down. */
   async cutAof(bytes) {
-    const folder = join(this.folder, 'redis', 'appendonlydir');
-    const names = (await readdir(folder)).filter((name) => name.endsWith('.incr.aof')).sort();
-    const file = await open(join(folder, names.at(-1)), 'r+');
-    const { size } = await file.stat();
+    const path = await this.#aof();
+    const { size } = await stat(path);
     const left = Math.max(0, size - bytes);
-    await file.truncate(left);
-    await file.close();
+    await truncate(path, left);
     return size - left;
+  }
+
+  /** How long the append-only file is now. @returns {Promise<{ path: string, size: number }>} */
+  async lookAtAof() {
+    const path = await this.#aof();
+    return { path, size: (await stat(path)).size };
+  }
+
+  /** Takes a Redis that is down back to a moment of before; false if its file was written anew since. */
+  async rewindAof({ path, size }) {
+    if (path !== (await this.#aof()) || (await stat(path)).size < size) return false;
+    await truncate(path, size);
+    return true;
+  }
+
+  async #aof() {
+    const folder = join(this.folder, 'redis', 'appendonlydir');
+    const number = (name) => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1]);
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.incr.aof'));
+    return join(folder, names.sort((a, b) => number(a) - number(b)).at(-1));
   }
 
   /** @template T @param {(redis: Redis) => Promise<T>} work @returns {Promise<T>} */

@@ -1,0 +1,109 @@
+import { LONG_TTL, tagOf } from './settings.mjs';
+
+/** @typedef {import('./process.mjs').Process} Process @typedef {import('./simulation.mjs').Simulation} Simulation */
+
+/** What the app does with the cache, with a check of what comes of it. */
+export class Operations {
+  /** @param {Simulation} simulation */
+  constructor({ world, checker, database }) {
+    Object.assign(this, { world, checker, database });
+  }
+
+  /** @param {Process} process @param {string} key @param {boolean} strong */
+  async read(process, key, strong) {
+    const { world, checker, database } = this;
+    const began = world.now;
+    const expected = checker.expect(process, key, strong);
+    const troubles = process.troubles();
+    const believed = process.undelivered() === 0;
+    const options = {
+      tags: [tagOf(key)],
+      ...(strong && { policy: 'strong' }),
+      ...(checker.final && { ttl: LONG_TTL }),
+    };
+    let loaded = '';
+    const load = async (context) => {
+      loaded = ', loaded';
+      const row = await database.read(process, key);
+      context.setTags(row.tags);
+      return row;
+    };
+    const version = await process.cache.getOrLoad(key, load, options).then(
+      (row) => row.version,
+      (error) => {
+        // The only error that a load of this model ends with.
+        if (error?.name !== 'LoadTimeoutError') throw error;
+        return undefined;
+      },
+    );
+    if (world.log)
+      world.say(
+        `${process.name} ${strong ? 'STRONG' : 'read'} ${key} (asked at ${began.toFixed(1)}${loaded}) -> v${version ?? '- timeout'}`,
+      );
+    expected(version, believed && process.troubles() === troubles && process.undelivered() === 0);
+  }
+
+  /** A read that does not load. @param {Process} process @param {string} key */
+  async get(process, key) {
+    const expected = this.checker.expect(process, key, false);
+    const row = await process.cache.get(key);
+    if (this.world.log)
+      this.world.say(`${process.name} get ${key} -> ${row === undefined ? 'nothing' : `v${row.version}`}`);
+    expected(row?.version, false);
+  }
+
+  /**
+   * Writes rows, and tells the caches in one of their ways.
+   * @param {Process} process @param {readonly string[]} keys @param {string} mode
+   */
+  async write(process, keys, mode) {
+    const { world, checker, database } = this;
+    const change = checker.begin(process, mode);
+    if (world.log) world.say(`${process.name} WRITE and ${mode} ${keys.join(', ')}`);
+    const commit = () => database.write(process, keys, (rows) => change.rows.push(...rows));
+    if (mode === 'put' || mode === 'put-fails') await this.#put(process, keys[0], commit, mode === 'put-fails');
+    else {
+      await commit();
+      await this.#tell(process.cache, keys, mode);
+    }
+    checker.returned(change);
+    if (world.log) world.say(`${process.name} done: ${mode} ${keys.join(', ')}`);
+  }
+
+  async #put(process, key, commit, fails) {
+    const write = async () => {
+      const [{ version }] = await commit();
+      // It was committed all the same.
+      if (fails) throw new Error('connection to the database lost');
+      return { version, tags: [] };
+    };
+    // Nobody can ask a put for late tags, so it names all.
+    const options = { tags: [tagOf(key), 'd:1'] };
+    await process.cache.write(key, write, options).catch((error) => {
+      if (!fails) throw error;
+    });
+  }
+
+  /** @param {any} cache @param {readonly string[]} keys @param {string} mode */
+  #tell(cache, keys, mode) {
+    const [key] = keys;
+    switch (mode) {
+      case 'evict':
+        return cache.evict(keys.length === 1 ? key : [...keys]);
+      case 'expire':
+        return cache.expire(key);
+      case 'tag':
+        return cache.evict({ tags: [tagOf(key)] });
+      case 'late':
+        return cache.evict({ tags: ['d:1'] });
+      case 'prefix':
+        return cache.evict({ prefix: key.slice(0, 2) });
+      case 'pattern':
+        return cache.evict({ pattern: `${key[0]}:?` });
+      case 'clear':
+        return cache.clear();
+      default:
+        throw new Error(`There is no way "${mode}" to tell caches`);
+    }
+  }
+}

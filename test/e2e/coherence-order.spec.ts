@@ -1,0 +1,108 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { SystemClock } from '../../src/engine/clock.js';
+import { Undelivered } from '../../src/tiers/redis/undelivered.js';
+import { slowLoader, until, useWorld } from './world.js';
+
+// What the simulation found (npm run simulate).
+const world = useWorld();
+
+it('who joined a load whose late tag was changed loads anew, although that load is still being stored', async () => {
+  const { cache } = await world.app();
+  const slow = slowLoader<string>();
+  const first = cache.getOrLoad('film:1', async (context) => {
+    const value = await slow.load();
+    context.setTags(['late']);
+    return value;
+  });
+  await slow.started;
+  await cache.evict({ tags: ['late'] });
+  const joined = cache.getOrLoad('film:1', () => 'new');
+  slow.finish('old');
+  expect(await Promise.all([first, joined])).toEqual(['old', 'new']);
+});
+
+it('a set that another one overtakes is not done before that one: who called it reads one of both', async () => {
+  const proxy = await world.proxy();
+  const { cache } = await world.app({ url: proxy.url });
+  for (let round = 0; round < 20; round++) {
+    await cache.set('key', 'before');
+    proxy.delay(3);
+    const first = cache.set('key', 'first');
+    await new Promise((resolve) => setTimeout(resolve, round / 3));
+    const second = cache.set('key', 'second');
+    await first;
+    expect(await cache.get('key')).not.toBe('before');
+    await second;
+    proxy.resume();
+    expect(await cache.get('key')).toBe('second');
+  }
+});
+
+describe('an eviction that was not delivered', () => {
+  it('is not replaced by the second look at a put of the same key', () => {
+    const undelivered = new Undelivered(10);
+    undelivered.addKeys(['a'], 'dead');
+    undelivered.addKeys(['a'], 'dead', ['version']);
+    undelivered.addKeys(['b'], 'dead', ['older']);
+    undelivered.addKeys(['b'], 'dead', ['newer']);
+    undelivered.addKeys(['c'], 'dead', ['version']);
+    undelivered.addKeys(['c'], 'dead');
+    expect(undelivered.groups().map(({ names, versions }) => ({ names, versions }))).toEqual([
+      { names: ['a', 'c'], versions: undefined },
+      { names: ['b'], versions: ['newer'] },
+    ]);
+  });
+});
+
+describe('a wall clock that is set back', () => {
+  it('is told of once, also to those who look at the clock themselves then', () => {
+    const clock = new SystemClock();
+    let told = 0;
+    const stop = clock.onSetBack(() => {
+      told++;
+      for (let i = 0; i < 200; i++) clock.now();
+    });
+    for (let i = 0; i < 100; i++) clock.now();
+    const now = jest.spyOn(Date, 'now');
+    now.mockReturnValue(Date.now() - 60_000);
+    for (let i = 0; i < 100; i++) clock.now();
+    now.mockRestore();
+    stop();
+    expect(told).toBeGreaterThanOrEqual(1);
+    expect(told).toBeLessThan(10);
+  });
+
+  it('ends the lease, and what was loaded before is not believed', async () => {
+    const { cache } = await world.app({ tier: { bound: '1h' } });
+    await cache.getOrLoad('film:1', () => 'value');
+    await cache.idle();
+    expect(cache.peek('film:1')).toBe('value');
+    const now = jest.spyOn(Date, 'now');
+    const real = performance.timeOrigin;
+    now.mockImplementation(() => real + performance.now() - 60_000);
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(cache.peek('film:1')).toBeUndefined();
+      await until('it hears itself again', () => cache.stats().redis?.bus?.lease);
+      expect(await cache.get('film:1')).toBe('value');
+    } finally {
+      now.mockRestore();
+    }
+  });
+});
+
+it('a strong load with late tags is not stored, and leaves nothing older, while the process does not hear itself', async () => {
+  const name = `deaf-${world.namespace.replace(/\W/g, '-')}`;
+  await world.redis.call('ACL', 'SETUSER', name, 'on', '>secret', '~*', 'resetchannels', '+@all');
+  world.later(() => world.redis.call('ACL', 'DELUSER', name));
+  const clientOptions = { username: name, password: 'secret' };
+  const { cache } = await world.app({ consistency: 'strong', tier: { clientOptions, connectTimeout: 50 } });
+  const other = (await world.app()).cache;
+  const value = await cache.getOrLoad('film:1', (context) => {
+    context.setTags(['late']);
+    return 'row 2';
+  });
+  expect(value).toBe('row 2');
+  expect(await other.get('film:1')).toBeUndefined();
+  expect(await world.redis.exists(world.entry('film:1'))).toBe(0);
+});
