@@ -25,7 +25,8 @@ export class QueryLog {
   record(sql: string, duration: number): void {
     // BEGIN, COMMIT, ROLLBACK and settings are left out: they ask for no data.
     if (/^select(?! set_config)/i.test(sql)) this.reads++;
-    else if (/^(insert|update|delete)/i.test(sql)) this.writes++;
+    // WITH: a batch of write-behind, which begins with its fence.
+    else if (/^(insert|update|delete|with)/i.test(sql)) this.writes++;
     else return;
     const bucket = Math.ceil(Math.log(Math.max(duration, SHORTEST) / SHORTEST) / Math.log(GROWTH));
     const index = Math.min(bucket, BUCKETS - 1);
