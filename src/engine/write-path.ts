@@ -241,6 +241,8 @@ export class WritePath {
   ): Promise<void> {
     const { core } = this;
     await core.remote?.evict([flight.key]).catch((error: unknown) => report(core, 'put', error, flight.key));
+    // A read that began since the change may have found what was there before the eviction.
+    this.touch(flight.key, flight);
     const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source }, false);
     if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(flight.key);
   }
