@@ -17,8 +17,12 @@ export async function open(options) {
   return {
     database,
     batch: 1_000, // as `batchSize` by default
-    // A put did this long before; in Redis the row is text.
-    prepare: (rows) => rows.map((row) => ({ ...table.encode(row), version: '1', operation: 'upsert' })),
+    // A put did this long before; the row comes from Redis, as text out of bytes.
+    prepare: (rows) =>
+      rows.map((row) => {
+        const { key, payload } = table.encode(row);
+        return { key, payload: Buffer.from(payload).toString(), version: '1', operation: 'upsert' };
+      }),
     write: (writes) => table.write(0, 1, writes),
     close: () => database.close(),
   };
