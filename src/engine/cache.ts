@@ -2,6 +2,7 @@ import { CacheOptionsError, CacheUnavailableError } from '../cache.errors.js';
 import { type CacheEntry, CacheService, type ManyValues } from '../cache.service.js';
 import type { Lease, MarkerChange, RateLimitResult, SharedAtomics } from '../tiers/tier.js';
 import { openTransaction } from '../transactions/transaction-context.js';
+import { atMost } from './at-most.js';
 import { SystemClock } from './clock.js';
 import { type Core, inMemory, report, valueFor } from './core.js';
 import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
@@ -280,12 +281,7 @@ export class Cache extends CacheService {
   async close(deadline: Milliseconds): Promise<void> {
     this.reading.close();
     // Not by the cache's clock alone: an app of a test must close although nobody moves its clock.
-    const stops: (() => void)[] = [];
-    const late = new Promise<void>((resolve) => {
-      stops.push(this.core.clock.after(deadline, resolve), new SystemClock().after(deadline, resolve));
-    });
-    await Promise.race([this.idle(), late]);
-    for (const stop of stops) stop();
+    await atMost(deadline, this.idle(), this.core.clock, new SystemClock());
     await this.core.remote?.close();
     this.core.memory?.clear();
     this.core.events.clear();

@@ -1,7 +1,7 @@
 import { type ConnectionOptions, type Job, Queue, Worker } from 'bullmq';
+import { atMost } from '../engine/at-most.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { RemoteServer } from '../tiers/tier.js';
-import { atMost } from './at-most.js';
 import type { WakeUps, Work } from './wake-ups.js';
 
 export interface BullMqOptions {

@@ -83,7 +83,7 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
 
   async getMany(ids: readonly unknown[]): Promise<(object | null)[]> {
     const table = this.table();
-    const encoded = ids.map((id) => table.encodeId(id)); // all of them before the first is read: any may be none
+    const encoded = ids.map((id) => table.encodeId(id)); // a wrong id is told before any is read
     const payloads = await Promise.all(encoded.map((id) => this.read(id)));
     return payloads.map((payload) => (payload === null ? null : table.decode(payload)));
   }

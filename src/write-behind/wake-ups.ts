@@ -1,6 +1,6 @@
+import { atMost } from '../engine/at-most.js';
 import type { Clock } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
-import { atMost } from './at-most.js';
 
 /** What is done when somebody is woken. Nothing of it rejects. */
 export interface Work {

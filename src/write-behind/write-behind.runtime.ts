@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CacheOptionsError, CacheUnavailableError, type OptionProblem } from '../cache.errors.js';
+import { atMost } from '../engine/at-most.js';
 import { elapsed } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { RemoteServer } from '../tiers/tier.js';
-import { atMost } from './at-most.js';
 import { BullMqWakeUps } from './bullmq-wake-ups.js';
 import { DatabaseGate } from './database-gate.js';
 import { BufferedEntity } from './entity.js';

@@ -1,3 +1,4 @@
+import { atMost } from '../../engine/at-most.js';
 import { type Clock, elapsed, SystemClock } from '../../engine/clock.js';
 import { FOREVER, type Milliseconds } from '../../engine/duration.js';
 import type { BusStats, Trust } from '../tier.js';
@@ -84,16 +85,7 @@ export class Bus implements Trust {
   async start(wait: boolean): Promise<boolean> {
     this.subscriber.connect();
     this.cancel ??= this.again();
-    if (!wait) return false;
-    let cancel = (): void => {};
-    const late = new Promise<boolean>((resolve) => {
-      cancel = new SystemClock().after(this.options.connectTimeout, () => resolve(false));
-    });
-    try {
-      return await Promise.race([this.started.then(() => true), late]);
-    } finally {
-      cancel();
-    }
+    return wait && atMost(this.options.connectTimeout, this.started);
   }
 
   /** The time by which `safe` tells. */
@@ -119,12 +111,7 @@ export class Bus implements Trust {
 
   /** Waits for something that is to be heard of, but no longer than the bound: a message may get lost. */
   async atMost(heard: Promise<void>): Promise<void> {
-    let cancel = (): void => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = this.time.after(this.bound, resolve);
-    });
-    await Promise.race([heard, late]);
-    cancel();
+    await atMost(this.bound, heard, this.time);
   }
 
   /** What is known here, without what its listeners know. */
