@@ -279,6 +279,18 @@ export const BREAKS = {
           },
       ),
   },
+  setEndsEarly: {
+    what: 'a set that an eviction overtakes is done before the eviction is',
+    make: ({ replace, WritePath }) =>
+      replace(
+        WritePath,
+        'leaveNothing',
+        (leave) =>
+          async function (flight) {
+            if (flight.successor || !flight.flagged) await leave.call(this, flight);
+          },
+      ),
+  },
   undIgnored: {
     what: 'Redis is believed about what it was not told yet',
     expected: 'clean',

@@ -5,6 +5,7 @@ const read = (at, process, key, strong = false) => ({ at, kind: 'read', process,
 const write = (at, process, mode, key) => ({ at, kind: 'write', process, mode, key, keys: [key] });
 const slow = (at, process, which, time) => ({ at, kind: 'slow', process, key: '', which, time });
 const reset = (at, process, which) => ({ at, kind: 'break', process, key: '', which, how: 'reset' });
+const call = (at, kind, process, key) => ({ at, kind, process, key });
 const reads = (process, key, ...times) => times.map((at) => read(at, process, key));
 
 /** @type {Record<string, { processes: number, items: import('./plan.mjs').Item[] }>} */
@@ -64,6 +65,19 @@ export const TARGETED = {
       read(150, 1, 'a:2'),
       write(151, 0, 'evict', 'a:2'),
       ...reads(1, 'a:2', 330, 360, 390),
+    ],
+  },
+  /** An eviction is called after a set, and Redis has forgotten its script: it is sent again, after reads. */
+  setEndsEarly: {
+    processes: 2,
+    items: [
+      call(50, 'set', 0, 'c:1'),
+      call(80, 'drop', 0, 'c:2'),
+      call(100, 'scripts', 0, ''),
+      read(105, 1, 'a:1'), // makes the script for markers known again
+      call(200, 'set', 0, 'c:1'),
+      call(200.5, 'drop', 0, 'c:1'),
+      ...Array.from({ length: 40 }, (_, i) => call(201 + 0.25 * i, 'show', 0, 'c:1')),
     ],
   },
   /** A clock that is set back by more than the bound, while the process hears nothing. */

@@ -211,10 +211,7 @@ export class WritePath {
     const { key } = flight;
     const value = newValue(core, flight, snapshot, policy, { ttl: policy.ttl, source }, permit !== undefined);
     // Another put or an invalidation was called while the markers were read: it has the last word, also in Redis.
-    if (flight.overruled) {
-      await flight.successor; // else who called this would read what was there before both
-      return this.evictUnlessPut(flight);
-    }
+    if (flight.overruled) return this.leaveNothing(flight);
     if (!core.remote || !policy.redis) {
       if (storeInMemory(core, flight, value, policy) !== 'stored') core.memory?.delete(key);
       return;
@@ -222,7 +219,7 @@ export class WritePath {
     if (permit === undefined) return this.storeWhileAway(flight, policy, snapshot, source);
     try {
       const done = await put(core, flight, value, policy, permit);
-      if (done === 'unstorable') return await this.evictUnlessPut(flight);
+      if (done === 'unstorable') return await this.leaveNothing(flight);
       this.touch(key, flight);
       // What memory has instead is older: the value was refused, or an invalidation came while it was under way.
       if (core.memory?.peek(key) !== value.entry) core.memory?.delete(key);
@@ -252,9 +249,13 @@ export class WritePath {
     await this.evictKeys([key], 'dead').catch((error: unknown) => report(this.core, 'evict', error, key));
   }
 
-  /** An invalidation of a tag or prefix that came after a put leaves nothing of the key; another put takes care of it. */
-  private async evictUnlessPut(flight: Flight): Promise<void> {
-    if (!flight.flagged) await this.evictQuietly(flight.key);
+  /**
+   * A put whose value is not to be stored, or no more: what was there before must be gone when it resolves. A put that was
+   * called later sees to that. An invalidation may do so much later: its search may take long, and a script that Redis had
+   * forgotten is sent again, after reads that were called later.
+   */
+  private async leaveNothing({ key, successor }: Flight): Promise<void> {
+    await (successor ?? this.evictQuietly(key));
   }
 
   /** Takes a key out of memory, or makes it stale there, and flags what is under way for it. */

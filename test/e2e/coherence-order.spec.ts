@@ -1,7 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { SystemClock } from '../../src/engine/clock.js';
 import { Undelivered } from '../../src/tiers/redis/undelivered.js';
-import { slowLoader, until, useWorld } from './world.js';
+import { forgetful } from '../tiers/redis/forgetful-client.js';
+import { hookedClient, lag } from './hooked-client.js';
+import { deferred, slowLoader, until, useWorld } from './world.js';
 
 // What the simulation found (npm run simulate).
 const world = useWorld();
@@ -36,6 +38,43 @@ it('a set that another one overtakes is not done before that one: who called it 
     proxy.resume();
     expect(await cache.get('key')).toBe('second');
   }
+});
+
+describe('a set that an eviction overtakes is not done before the old value is gone', () => {
+  it('also when Redis had forgotten the script of the eviction, which is sent again, after a read', async () => {
+    const { client: real, forget } = forgetful(world.client());
+    const client = hookedClient(real);
+    const { cache } = await world.app({ tier: { client, bus: true } });
+    await cache.evict('key');
+    await cache.set('key', 'before');
+    forget();
+    await cache.getOrLoad('other', () => 'a load, so that the script for markers is known again');
+    await cache.idle();
+    client.before = lag(5);
+    const sent = client.sent.length;
+    const set = cache.set('key', 'set');
+    await until('the set asks for its markers', () => client.sent.length > sent);
+    const evicting = cache.evict('key');
+    await set;
+    expect(await cache.get('key')).toBeUndefined();
+    await evicting;
+    expect(await cache.get('key')).toBeUndefined();
+  });
+
+  it('also when the eviction is of a pattern, and its search has just begun', async () => {
+    const client = hookedClient(world.client());
+    const { cache } = await world.app({ tier: { client } });
+    await cache.set('key', 'before');
+    const search = deferred();
+    client.before = (command) => (command === 'SCAN' ? search.promise : undefined);
+    const set = cache.set('key', 'set');
+    const evicting = cache.evict({ pattern: 'k*' });
+    await set;
+    expect(await cache.get('key')).toBeUndefined();
+    search.resolve();
+    await evicting;
+    expect(await cache.get('key')).toBeUndefined();
+  });
 });
 
 describe('an eviction that was not delivered', () => {

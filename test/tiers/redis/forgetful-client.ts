@@ -6,7 +6,7 @@ import type { RedisLike } from '../../../src/redis.js';
  * A client for which the server forgets its scripts whenever the spec says so, as after a restart or `SCRIPT FLUSH`, without
  * taking them away from everybody else who uses the same server: it asks for a script that does not exist instead.
  */
-export function forgetful(client: Redis): { client: RedisLike; forget(): void } {
+export function forgetful(client: Redis): { client: Redis; forget(): void } {
   const known = new Set<string>();
   const callBuffer: RedisLike['callBuffer'] = (command, ...args) => {
     const [script, ...rest] = args;
