@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `npm run chaos`: suites that hurt what they test, with a checker that finds out whether promises were kept. */
 import { parseArgs } from 'node:util';
+import { commandLine, wholeNumber } from '../scripts/lib/command-line.mjs';
 import { BREAKS as COHERENCE_BREAKS } from './coherence/breaks.mjs';
 import { FAULTS as COHERENCE_FAULTS } from './coherence/faults.mjs';
 import * as coherence from './coherence/report.mjs';
@@ -50,11 +51,6 @@ function options() {
       faults: text,
     },
   });
-  const number = (name, least, most) => {
-    const value = values[name] === undefined ? undefined : Number(values[name]);
-    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return value;
-    throw new TypeError(`--${name} is "${values[name]}": it must be a whole number from ${least} to ${most}`);
-  };
   const [suite, ...more] = positionals;
   if (more.length > 0 || (suite !== undefined && !(suite in SUITES)))
     throw new TypeError(`There is no suite "${positionals.join(' ')}"`);
@@ -71,23 +67,13 @@ function options() {
     ...values,
     faults,
     suites,
-    seed: number('seed', 0, 2 ** 31) ?? Math.floor(Math.random() * 1e6),
-    seeds: number('seeds', 1, 10_000) ?? 1,
-    seconds: number('seconds', 1, 86_400),
+    seed: wholeNumber(values, 'seed', { least: 0 }) ?? Math.floor(Math.random() * 1e6),
+    seeds: wholeNumber(values, 'seeds', { least: 1, most: 10_000, otherwise: 1 }),
+    seconds: wholeNumber(values, 'seconds', { least: 1, most: 86_400 }),
   };
 }
 
-let parsed;
-try {
-  parsed = options();
-} catch (error) {
-  console.error(`${error.message}\n\n${USAGE}`);
-  process.exit(2);
-}
-if (parsed.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
+const parsed = commandLine(options, USAGE);
 
 const say = (line) => process.stderr.write(`${line}\n`);
 let current;

@@ -7,6 +7,7 @@ import { Progress } from './demo/progress.mjs';
 import { serve } from './demo/serve.mjs';
 import { build } from './demo/storefront.mjs';
 import { figures, table } from './demo/table.mjs';
+import { commandLine, wholeNumber } from './lib/command-line.mjs';
 import { startServices } from './services/index.mjs';
 
 const USAGE = `Usage: npm run demo -- [options]
@@ -31,12 +32,11 @@ function options() {
       help: { type: 'boolean', default: false },
     },
   });
-  const whole = (name, least, most) => {
-    const value = Number(values[name]);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new TypeError(`--${name} is "${values[name]}": it must be a whole number from ${least} to ${most}`);
+  return {
+    ...values,
+    seconds: wholeNumber(values, 'seconds', { least: 2, most: 3_600 }),
+    concurrency: wholeNumber(values, 'concurrency', { least: 1, most: 200 }),
   };
-  return { ...values, seconds: whole('seconds', 2, 3_600), concurrency: whole('concurrency', 1, 200) };
 }
 
 /** What was started, the last first. Stopping twice does no harm: Ctrl-C may come at any time. */
@@ -65,17 +65,7 @@ async function main({ seconds, concurrency, json, serve: stay }) {
   return checks.every((check) => check.ok) ? 0 : 1;
 }
 
-let parsed;
-try {
-  parsed = options();
-} catch (error) {
-  console.error(`${error.message}\n\n${USAGE}`);
-  process.exit(2);
-}
-if (parsed.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
+const parsed = commandLine(options, USAGE);
 
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM']) {

@@ -2,6 +2,7 @@
 /** `npm run simulate`: the caches of several processes in virtual time, with faults, and a checker that knows every row. */
 import { parseArgs } from 'node:util';
 import { table } from '../chaos/lib/table.mjs';
+import { commandLine, wholeNumber } from '../scripts/lib/command-line.mjs';
 import { BREAKS, breaksFor } from './breaks.mjs';
 import { HAS_BUS } from './engine.mjs';
 import { runSeeds } from './lib/pool.mjs';
@@ -41,36 +42,22 @@ function options() {
       patience: text,
     },
   });
-  const number = (name, fallback, least) => {
-    const value = values[name] === undefined ? fallback : Number(values[name]);
-    if (value === undefined || (Number.isInteger(value) && value >= least && value <= 2 ** 31)) return value;
-    throw new TypeError(`--${name} is "${values[name]}": it must be a whole number from ${least}`);
-  };
+  const number = (name, least, otherwise) => wholeNumber(values, name, { least, otherwise });
   const names = values.break?.split(',') ?? [];
   for (const name of names.flatMap((one) => one.split('+')))
     if (!(name in BREAKS)) throw new TypeError(`There is no way "${name}" to break it`);
   return {
     ...values,
     names,
-    seeds: number('seeds', 200, 1),
-    from: number('from', 1, 0),
+    seeds: number('seeds', 1, 200),
+    from: number('from', 0, 1),
     jobs: number('jobs', 1, 1),
-    show: number('show', undefined, 0),
-    patience: 1_000 * number('patience', 60, 1),
+    show: number('show', 0),
+    patience: 1_000 * number('patience', 1, 60),
   };
 }
 
-let parsed;
-try {
-  parsed = options();
-} catch (error) {
-  console.error(`${error.message}\n\n${USAGE}`);
-  process.exit(2);
-}
-if (parsed.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
+const parsed = commandLine(options, USAGE);
 
 const say = (line) => process.stderr.write(`${line}\n`);
 const { from, seeds, jobs, patience } = parsed;
