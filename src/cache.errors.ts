@@ -5,6 +5,7 @@ export type CacheErrorCode =
   | 'CACHE_TARGET'
   | 'CACHE_UNAVAILABLE'
   | 'CACHE_LOAD_TIMEOUT'
+  | 'CACHE_LOAD_BACK_OFF'
   | 'CACHE_ENTRY'
   | 'CACHE_INVALIDATION_RULE'
   | 'CACHE_INVALIDATION_SOURCE'
@@ -88,16 +89,35 @@ export class CacheUnavailableError extends CacheError {
   }
 }
 
-/** A load did not settle within `hardTimeout`, and no stale value could stand in. */
+/**
+ * A load did not settle within `hardTimeout`, and no stale value could stand in. The `stale` event has it as well, also with
+ * `softTimeout` as limit.
+ */
 export class LoadTimeoutError extends CacheError {
   constructor(
     readonly key: string,
     readonly timeout: number,
+    readonly limit: 'hardTimeout' | 'softTimeout' = 'hardTimeout',
+    aborted = false,
   ) {
+    const onward = aborted
+      ? 'It was aborted (lateLoads).'
+      : 'It goes on in the background, and is stored if it ends before its hold in Redis (hardTimeout + 5 s).';
     super(
       'CACHE_LOAD_TIMEOUT',
-      `The load of a cached value took longer than hardTimeout (${timeout} ms).`,
-      'It goes on in the background, and is stored if it ends before its hold in Redis (hardTimeout + 5 s). Make the source faster, raise hardTimeout, or set grace so that a stale value can be served.',
+      `The load of a cached value took longer than ${limit} (${timeout} ms).`,
+      `${onward} Make the source faster, raise ${limit}, or set grace so that a stale value can be served.`,
+    );
+  }
+}
+
+/** Why a stale value is served without a load: another process tried lately, in vain. Only in the `stale` event. */
+export class LoadBackOffError extends CacheError {
+  constructor(readonly key: string) {
+    super(
+      'CACHE_LOAD_BACK_OFF',
+      'Another process tried to load a cached value in vain.',
+      'The next try is due after graceBackoff; the "stale" event of that process has its error.',
     );
   }
 }

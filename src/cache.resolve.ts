@@ -2,8 +2,9 @@ import { Check, isFunction, isNumber, isRecord } from './cache.check.js';
 import type { CacheModuleOptions, CacheOptions, NamedCacheOptions } from './cache.options.js';
 import type { Limits } from './engine/core.js';
 import { FOREVER, type Milliseconds } from './engine/duration.js';
-import { type CachePolicy, Policies, type ResolvedPolicy } from './engine/policy.js';
+import { type CachePolicy, checkStale, Policies, type ResolvedPolicy } from './engine/policy.js';
 import { jsonSerializer, type Serializer } from './engine/serializer.js';
+import { isNoAnswer } from './engine/stand-in.js';
 import type { ValueType } from './engine/value-types.js';
 import { resolveInvalidation } from './invalidation/invalidation.check.js';
 import type { MemoryBounds } from './tiers/memory/lru-store.js';
@@ -27,8 +28,12 @@ const DEFAULTS: ResolvedPolicy = {
   ttl: 300_000,
   grace: 0,
   graceBackoff: 10_000,
+  staleOn: isNoAnswer,
+  refreshAhead: 1,
   jitter: 0.05,
+  softTimeout: FOREVER,
   hardTimeout: 30_000,
+  abortLate: false,
   cacheNull: true,
   strong: false,
   cluster: true,
@@ -41,8 +46,12 @@ const POLICY_OPTIONS = [
   'ttl',
   'grace',
   'graceBackoff',
+  'staleOn',
+  'refreshAhead',
   'jitter',
+  'softTimeout',
   'hardTimeout',
+  'lateLoads',
   'cacheNull',
   'consistency',
   'singleFlight',
@@ -179,11 +188,22 @@ function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, 
   if (hasTiers.redis && consistency === 'strong' && tiers && !tiers.includes('redis')) {
     check.fail('tiers', tiers, "Strong consistency is kept by Redis: add 'redis', or use consistency: 'eventual'.");
   }
-  return {
+  if (policy.lateLoads !== undefined && policy.lateLoads !== 'finish' && policy.lateLoads !== 'abort') {
+    check.fail('lateLoads', policy.lateLoads, "Use 'finish' or 'abort'.");
+  }
+  const times = {
     ttl: check.time('ttl', policy.ttl, base.ttl, 1),
     grace: check.time('grace', policy.grace, base.grace, 0),
     graceBackoff: check.time('graceBackoff', policy.graceBackoff, base.graceBackoff, 1),
+    softTimeout: check.time('softTimeout', policy.softTimeout, base.softTimeout, 0),
     hardTimeout: check.time('hardTimeout', policy.hardTimeout, base.hardTimeout, 1),
+  };
+  checkStale(policy, times, (option, value, remedy) => check.fail(option, value, remedy));
+  return {
+    ...times,
+    staleOn: policy.staleOn ?? base.staleOn,
+    refreshAhead: policy.refreshAhead ?? base.refreshAhead,
+    abortLate: policy.lateLoads === undefined ? base.abortLate : policy.lateLoads === 'abort',
     jitter: jitter ?? base.jitter,
     cacheNull: policy.cacheNull ?? base.cacheNull,
     strong: consistency === undefined ? base.strong : consistency === 'strong',

@@ -10,6 +10,7 @@ export {
   CacheTargetError,
   CacheUnavailableError,
   InvalidationRuleError,
+  LoadBackOffError,
   LoadTimeoutError,
   type OptionProblem,
 } from './cache.errors.js';

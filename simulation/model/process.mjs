@@ -39,6 +39,7 @@ export class Process {
         random: world.random,
         memory: memory && { maxEntries: settings.MEMORY_ENTRIES, ttl: settings.MEMORY_TTL },
         ttl: settings.TTL,
+        refreshAhead: settings.REFRESH_AHEAD,
         hardTimeout: settings.HARD_TIMEOUT,
         policies: { strong: { consistency: 'strong' } },
       },

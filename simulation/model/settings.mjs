@@ -15,6 +15,7 @@ export const BOUND = 120;
 export const BOUND_WITHOUT_BUS = 700;
 
 export const TTL = 500;
+export const REFRESH_AHEAD = 0.3;
 export const MEMORY_TTL = 400;
 /** At the end nothing may be loaded again because it expired. */
 export const LONG_TTL = 60_000;

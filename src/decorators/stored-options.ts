@@ -9,8 +9,8 @@ export type TagFunction = (args: unknown[]) => readonly string[];
 /** The options of a decorator and its class for what is stored; tags that depend on the call are left out. */
 export function entryOptions(options: StoringOptions<never[]>, owner: Function): LoadOptions {
   const { keyPrefix, cache, tags: classTags = [], ...config } = configOf(owner);
-  const { ttl, grace, policy, hardTimeout, cacheNull, tags } = options;
-  const own = { ttl, grace, policy, hardTimeout, cacheNull };
+  const { ttl, grace, policy, softTimeout, hardTimeout, refreshAhead, staleOn, cacheNull, tags } = options;
+  const own = { ttl, grace, policy, softTimeout, hardTimeout, refreshAhead, staleOn, cacheNull };
   const said = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) as LoadOptions;
   const lists = [classTags, typeof tags === 'function' || tags === undefined ? [] : tags];
   const wrong = lists.find((list) => !Array.isArray(list));

@@ -12,7 +12,7 @@ import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
 import { TakenLease } from './lease.js';
 import type { LoadContext } from './load-context.js';
 import type { Loader } from './loading.js';
-import { BulkLoad } from './many.js';
+import { loadMany } from './many.js';
 import { PendingChanges, type PendingTarget, storedHere } from './pending-changes.js';
 import type { EntryOptions, LoadOptions, ResolvedPolicy } from './policy.js';
 import { ReadPath } from './read-path.js';
@@ -146,34 +146,7 @@ export class Cache extends CacheService {
     load: (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValues<T>,
     options?: LoadOptions,
   ): Promise<Map<CacheKey, T>> {
-    // One call loads all keys of this process that are missing: it does not wait for those of other processes.
-    const policy = { ...this.core.policies.of(options), cluster: false };
-    const encoded = keys.map((key) => encodeKey(key));
-    const unique = new Set(encoded);
-    const bulk = new BulkLoad<T>(unique.size, load);
-    const loads = new Map<EncodedKey, Promise<unknown>>();
-    encoded.forEach((key, i) => {
-      if (loads.has(key)) return;
-      let decided = false;
-      const joins = this.reading.leader(key, policy) !== undefined;
-      const value = this.reading.getOrLoad(
-        key,
-        () => {
-          decided = true;
-          return bulk.want(key, keys[i] as CacheKey);
-        },
-        policy,
-      );
-      // Served by a tier: no load was asked for. Somebody else's load is not waited for before ours begins.
-      const settle = (): void => {
-        if (!decided) bulk.decide();
-        decided = true;
-      };
-      if (joins) settle();
-      else value.then(settle, settle);
-      loads.set(key, value);
-    });
-    const values = await Promise.all(encoded.map((key) => loads.get(key) as Promise<T | undefined>));
+    const values = await loadMany(this.reading, keys, load, this.core.policies.of(options));
     return collect(keys, values);
   }
 
@@ -224,7 +197,20 @@ export class Cache extends CacheService {
     const { counters: c, memory, remote, flights } = this.core;
     const hits = { memory: c.memoryHits, redis: c.redisHits };
     const requests = hits.memory + hits.redis + c.misses;
-    const { misses, joined, waited, loads, loadErrors, stale, sets, invalidations, refused, skipped, errors } = c;
+    const {
+      misses,
+      joined,
+      waited,
+      loads,
+      loadErrors,
+      refreshes,
+      stale,
+      sets,
+      invalidations,
+      refused,
+      skipped,
+      errors,
+    } = c;
     return {
       ...{
         requests,
@@ -234,6 +220,7 @@ export class Cache extends CacheService {
         waited,
         loads,
         loadErrors,
+        refreshes,
         stale,
         sets,
         invalidations,

@@ -1,5 +1,5 @@
-import type { RemoteTier } from '../tiers/tier.js';
-import { type Core, holdFor, markerLife } from './core.js';
+import type { KeptAs, RemoteTier } from '../tiers/tier.js';
+import { type Core, holdFor, inMemory, markerLife } from './core.js';
 import type { Flight } from './flights.js';
 import { judge, type Lookup } from './lookup.js';
 import type { MemoryEntry } from './memory-entry.js';
@@ -7,20 +7,26 @@ import type { ResolvedPolicy } from './policy.js';
 import type { Permit } from './storing.js';
 import { START_LENGTH, type Version } from './version.js';
 
+/** Another process tried lately, in vain: the stale value is to be served. */
+export const BACK_OFF = Symbol('back off');
+
+export type Acquired = Permit | MemoryEntry | typeof BACK_OFF;
+
 /**
  * Gets the right to store what is going to be loaded; or a value that somebody stored meanwhile. With single flight in the
  * cluster one process loads and the others wait for it: until it has stored, gave up, or is not there any more. Rejects if
- * Redis cannot be asked.
+ * Redis cannot be asked. `insist`: load although another process did in vain.
  */
 export function acquire(
   core: Core,
   flight: Flight,
   policy: ResolvedPolicy,
   lookup: Lookup,
-): Promise<Permit | MemoryEntry> {
+  insist: boolean,
+): Promise<Acquired> {
   const remote = core.remote as RemoteTier;
   return policy.cluster && remote.shared && !policy.strong
-    ? new Claiming(core, remote, flight, policy).run(lookup)
+    ? new Claiming(core, remote, flight, policy, insist).run(lookup)
     : hold(core, remote, flight, policy, lookup);
 }
 
@@ -33,14 +39,15 @@ async function hold(
   lookup: Lookup,
 ): Promise<Permit | MemoryEntry> {
   const marking = remote.mark(flight.markers, markerLife(policy));
-  if (lookup.token !== undefined) return { token: lookup.token, markers: await marking, claimed: false };
+  const ours = { claimed: false, kept: false };
+  if (lookup.token !== undefined) return { token: lookup.token, markers: await marking, ...ours };
   const version = core.versions.next();
   // When the hold fails too, nobody waits for the markers any more: their failure would end the process.
   marking.catch(() => undefined);
   const [found, markers] = await Promise.all([remote.hold(flight.key, version, holdFor(policy)), marking]);
-  if (found === null) return { token: version, markers, claimed: false };
+  if (found === null) return { token: version, markers, ...ours };
   const other = await judge(core, flight, { entry: found, markers });
-  return other.fresh ?? { token: other.token ?? version, markers, claimed: false };
+  return other.fresh ?? { token: other.token ?? version, markers, ...ours };
 }
 
 class Claiming {
@@ -51,24 +58,27 @@ class Claiming {
     private readonly remote: RemoteTier,
     private readonly flight: Flight,
     private readonly policy: ResolvedPolicy,
+    private readonly insist: boolean,
   ) {}
 
-  async run(first: Lookup): Promise<Permit | MemoryEntry> {
+  async run(first: Lookup): Promise<Acquired> {
     const { core, remote, flight, policy } = this;
     const { key } = flight;
     for (let now = first; ; ) {
+      if (await this.isToWait(now)) return BACK_OFF;
       const marking = remote.mark(flight.markers, markerLife(policy));
       // A writer's hold: he stores nothing that could be waited for.
       const writers = now.token !== undefined && now.found === undefined && !now.alien && !now.claimed && !this.waited;
-      if (writers) return { token: now.token as Version, markers: await marking, claimed: false };
+      if (writers) return { token: now.token as Version, markers: await marking, claimed: false, kept: false };
       marking.catch(() => undefined);
       const version = core.versions.next();
-      const instead = now.claimed && !this.isOurs(now.token) ? undefined : now.token;
-      const keep = now.stale !== undefined;
+      const instead = now.claimed && !now.failed && !this.isOurs(now.token) ? undefined : now.token;
+      const keep: KeptAs = now.fresh ? 'fresh' : now.stale ? 'stale' : 'nothing';
       const [found, markers] = await Promise.all([remote.claim(key, version, holdFor(policy), instead, keep), marking]);
-      if (found === null) return { token: version, markers, claimed: true };
+      if (found === null) return { token: version, markers, claimed: true, kept: keep !== 'nothing' };
       now = await judge(core, flight, { entry: found, markers });
-      if (now.claimed && !this.isOurs(now.token)) now = await this.wait(now.token as Version);
+      if (now.fresh) return now.fresh;
+      if (now.claimed && !now.failed && !this.isOurs(now.token)) now = await this.wait(now.token as Version);
       if (now.fresh) return now.fresh;
     }
   }
@@ -81,9 +91,16 @@ class Claiming {
     for (;;) {
       const alive = await remote.wait(flight.key, claim);
       const now = await judge(core, flight, await remote.read(flight.key, flight.markers));
-      if (!now.claimed || now.token !== claim) return now;
+      if (!now.claimed || now.failed || now.fresh || now.token !== claim) return now;
       if (!alive) return { ...now, claimed: false }; // so that it is replaced
     }
+  }
+
+  /** Whether another process, which is still there, loaded it in vain and will tell when the next may try. */
+  private async isToWait({ failed, token, stale }: Lookup): Promise<boolean> {
+    if (!failed || this.insist || !stale || this.policy.grace === 0) return false;
+    // Where memory keeps stale values, it has told when the next try of this process is due, and it is now.
+    return this.isOurs(token) ? !inMemory(this.core, this.policy) : this.remote.alive(token as Version);
   }
 
   /** A claim of this process that cannot be shared: its load began before something changed. */

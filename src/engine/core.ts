@@ -185,10 +185,20 @@ export function inMemory(core: Core, policy: ResolvedPolicy): boolean {
   return core.memory !== undefined && policy.memory && !(policy.strong && core.remote !== undefined);
 }
 
+/** Whether every read asks Redis, and shares no load begun by another one. */
+export function isStrong(core: Core, policy: ResolvedPolicy): boolean {
+  return policy.strong && core.remote !== undefined;
+}
+
 /** Puts an entry into the memory tier. */
 export function toMemory(core: Core, key: string, entry: MemoryEntry): void {
   if (core.remote !== undefined) {
-    entry.freshUntil = Math.min(entry.freshUntil, core.clock.now() + core.limits.memoryTtl);
+    const longest = core.clock.now() + core.limits.memoryTtl;
+    if (longest < entry.servedUntil) {
+      const { freshUntil } = entry;
+      entry.serveUntil(longest);
+      entry.refreshAt(freshUntil);
+    }
   }
   core.memory?.set(key, entry);
 }

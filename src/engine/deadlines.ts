@@ -1,5 +1,5 @@
 import { type Clock, elapsed } from './clock.js';
-import type { Milliseconds } from './duration.js';
+import { FOREVER, type Milliseconds } from './duration.js';
 
 /** Something that is given up when it is not done in time. */
 export class Deadline {
@@ -65,5 +65,34 @@ export class Deadlines {
       }
       if (this.first && !this.armed) this.arm(Math.max(1, this.first.at - now));
     });
+  }
+}
+
+/** How many different lengths are remembered. */
+const MAX_LENGTHS = 100;
+
+/** Ends a deadline; answers whether it came in time. */
+export type StopDeadline = () => boolean;
+
+const NEVER_OVER: StopDeadline = () => true;
+
+/** Deadlines of any length, with one timer for each length that is in use. */
+export class AnyDeadlines {
+  private readonly lists = new Map<Milliseconds, Deadlines>();
+
+  constructor(private readonly clock: Clock) {}
+
+  start(length: Milliseconds, expire: () => void): StopDeadline {
+    if (length >= FOREVER) return NEVER_OVER;
+    let list = this.lists.get(length);
+    if (list === undefined) {
+      // Lengths made for each call must not add up; lists that are dropped end their own deadlines all the same.
+      if (this.lists.size >= MAX_LENGTHS) this.lists.clear();
+      list = new Deadlines(this.clock, length);
+      this.lists.set(length, list);
+    }
+    const deadlines = list;
+    const deadline = deadlines.start(expire);
+    return () => deadlines.stop(deadline);
   }
 }

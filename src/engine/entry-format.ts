@@ -10,14 +10,15 @@ import { VERSION_LENGTH, type Version } from './version.js';
  *     20 createdAt (9)   29 freshFor (10)   39 staleFor (10)   49 where the payload begins (4)
  *     53 markers `name=value,...` ';' profile ';' source   .. payload
  *
- * States: 'v'; 'x', expired by hand; 'l', stale and being loaded anew by the process that made the version; 'w', the same, and
- * somebody waits for it.
+ * States: 'v', fresh for as long as its head says; 'x', expired by hand. While the process that made the version loads it anew:
+ * 'l' if it is stale, 'r' if it is still as fresh as its head says (early refresh); 'w' and 'q' are the same with somebody
+ * waiting. After such a load failed, for the back-off of that process: 'f' and 'g'.
  *
  * The version is first so that a script compares it with `GETRANGE key 0 15`, whatever else the bytes are.
  */
 export interface EntryHeader {
   version: Version;
-  /** Marked as expired by `expire()`, or being loaded anew: serves only as stale. */
+  /** Marked as expired by `expire()`, or being loaded anew after its end: serves only as stale. */
   expired: boolean;
   /** The payload went through `toTagged`. */
   tagged: boolean;
@@ -42,6 +43,8 @@ export interface StoredValue extends EntryHeader {
   kind: 'value';
   /** The process that made the version loads it anew. */
   claimed: boolean;
+  /** It did so lately, in vain, and nobody is to try again before it gives the claim up. */
+  failed: boolean;
   payload: Buffer;
 }
 
@@ -75,7 +78,17 @@ export const CLAIMED_HOLD = 'L';
 export const AWAITED_HOLD = 'W';
 export const CLAIMED_STATE = 'l';
 export const AWAITED_STATE = 'w';
-const STATES = VALUE + EXPIRED_STATE + CLAIMED_STATE + AWAITED_STATE;
+/** The same for a value that is refreshed before its end: others go on serving it. */
+export const REFRESHED_STATE = 'r';
+export const AWAITED_REFRESH_STATE = 'q';
+/** Claims whose load failed, of a stale value and of one that is not. */
+export const FAILED_STATE = 'f';
+export const FAILED_REFRESH_STATE = 'g';
+export const VALUE_STATE = VALUE;
+const STALE_STATES = EXPIRED_STATE + CLAIMED_STATE + AWAITED_STATE + FAILED_STATE;
+const FAILED_STATES = FAILED_STATE + FAILED_REFRESH_STATE;
+const CLAIMED_STATES = CLAIMED_STATE + AWAITED_STATE + REFRESHED_STATE + AWAITED_REFRESH_STATE + FAILED_STATES;
+const STATES = VALUE + EXPIRED_STATE + CLAIMED_STATES;
 
 /** The bytes of an entry: a string if the payload is one, which is what the client sends fastest. Throws if its names do not fit. */
 export function encodeEntry(header: EntryHeader, payload: string | Uint8Array): string | Buffer {
@@ -132,8 +145,9 @@ export function decodeEntry(bytes: Buffer): StoredEntry {
   return {
     kind: 'value',
     version,
-    expired: state !== VALUE,
-    claimed: state === CLAIMED_STATE || state === AWAITED_STATE,
+    expired: STALE_STATES.includes(state),
+    claimed: CLAIMED_STATES.includes(state),
+    failed: FAILED_STATES.includes(state),
     tagged: (flags & TAGGED) !== 0,
     compressed: (flags & COMPRESSED) !== 0,
     binary: (flags & BINARY) !== 0,

@@ -48,7 +48,7 @@ function inMemory(core: Core, key: string): TierState {
   const now = core.clock.now();
   const judged = core.epochs.since(entry.epoch, entry.markers);
   const killedBy = core.epochs.culprit(entry);
-  const fresh = judged === 'valid' && entry.freshUntil > now;
+  const fresh = judged === 'valid' && entry.servedUntil > now;
   const believed = core.trust.until > now || entry.believedUntil > now;
   return {
     state: fresh ? (believed ? 'fresh' : 'doubted') : judged === 'dead' || !entry.mayStandIn(now) ? 'dead' : 'stale',

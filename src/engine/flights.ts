@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import type { Milliseconds } from './duration.js';
 import type { Epochs } from './epochs.js';
+import type { MemoryEntry } from './memory-entry.js';
 import type { Version } from './version.js';
 
 /**
@@ -24,6 +25,12 @@ export class Flight {
   shared: Promise<unknown> | undefined;
   /** The claim with which other processes are kept waiting for it. */
   claim: Version | undefined;
+  /** The claim keeps a value that may stand in. */
+  kept = false;
+  /** What its load refreshes before its end: until then nobody waits for the load. */
+  shown: MemoryEntry | undefined;
+  /** Set when the load took longer than `softTimeout`: new callers get the stale value, if it still may stand in. */
+  standIn: (() => MemoryEntry | undefined) | undefined;
   /** Nobody can share it, and nothing of it is stored: what it reads belongs to its caller alone. */
   single = false;
   next: Flight | undefined;
@@ -60,6 +67,7 @@ export class Flights {
     // A map that was filled and emptied often leaves dead tables behind that still point to flights, and live long: they
     // must not keep the values too.
     flight.shared = undefined;
+    flight.standIn = undefined;
     const head = this.heads.get(flight.key);
     if (head === flight) {
       if (flight.next) this.heads.set(flight.key, flight.next);

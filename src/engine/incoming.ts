@@ -15,7 +15,7 @@ export class Incoming implements RemoteChanges {
     const entry = memory?.peek(key);
     if (entry === undefined || (version !== undefined && entry.version === version)) return;
     if (change === 'dead') memory?.delete(key);
-    else entry.freshUntil = 0;
+    else entry.expire();
   }
 
   marker(name: string, change: MarkerChange): void {

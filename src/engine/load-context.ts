@@ -5,7 +5,10 @@ import type { VersionSource } from './version.js';
 
 /** What a load is given. */
 export interface LoadContext<T = unknown> {
-  /** Aborted when the cache is closed: nobody waits for the value any more. */
+  /**
+   * Aborted when nobody waits for the value any more: the cache is closed, or the load took longer than `hardTimeout` and
+   * `lateLoads` is `'abort'`. Pass it to `fetch` and to clients that take one.
+   */
   readonly signal: AbortSignal;
   /** The value that is about to be replaced, if there is one within its grace; read-only. */
   readonly stale: T | undefined;
@@ -24,12 +27,28 @@ export class LoadRecord implements LoadContext<unknown> {
   ttl: Milliseconds | undefined;
   tags: readonly string[] = [];
   skipped = false;
+  aborted = false;
+  /** Made when it is asked for: most loaders never do. */
+  private controller: AbortController | undefined;
 
   constructor(
-    readonly signal: AbortSignal,
     private readonly versions: VersionSource,
-    private readonly getStale: () => unknown,
+    private readonly asked: { stale(): unknown; signalAsked(): void },
   ) {}
+
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      this.asked.signalAsked();
+      if (this.aborted) this.controller.abort();
+    }
+    return this.controller.signal;
+  }
+
+  abort(): void {
+    this.aborted = true;
+    this.controller?.abort();
+  }
 
   private id: string | undefined;
 
@@ -39,7 +58,7 @@ export class LoadRecord implements LoadContext<unknown> {
   }
 
   get stale(): unknown {
-    return this.getStale();
+    return this.asked.stale();
   }
 
   setTtl(ttl: Duration): void {

@@ -1,40 +1,35 @@
-import { LoadTimeoutError } from '../cache.errors.js';
+import { LoadBackOffError, LoadTimeoutError } from '../cache.errors.js';
 import type { RemoteTier } from '../tiers/tier.js';
-import { acquire } from './claiming.js';
-import { type Core, inMemory, report, takeSnapshot, toMemory, valueFor } from './core.js';
-import { Deadlines } from './deadlines.js';
-import { FOREVER, type Milliseconds } from './duration.js';
+import { type Acquired, acquire, BACK_OFF } from './claiming.js';
+import { type Core, report, takeSnapshot, valueFor } from './core.js';
+import { AnyDeadlines, type StopDeadline } from './deadlines.js';
+import type { Milliseconds } from './duration.js';
 import type { Flight } from './flights.js';
 import { type LoadContext, LoadRecord } from './load-context.js';
 import { type Lookup, lookUp } from './lookup.js';
 import { MemoryEntry } from './memory-entry.js';
 import type { ResolvedPolicy } from './policy.js';
+import { standIn } from './stand-in.js';
 import { fill, type NewValue, newValue, type Permit, storeInMemory } from './storing.js';
+import type { Version } from './version.js';
+import { type Outcome, Work } from './work.js';
 
 export type Loader = (context: LoadContext<never>) => unknown;
 
-/** How many different timeouts are remembered. */
-const MAX_DEADLINE_LISTS = 100;
-
-/** A result that no store keeps, as the loader gave it. */
-export interface Unstored {
-  raw: unknown;
-  /** Tags that the load told. */
-  tags: readonly string[];
-}
-
-/** What the callers of a load get: an entry, of which each takes its value, or a result that was not storable. */
-export type Outcome = MemoryEntry | Unstored;
-
 /** Runs loads: gets the right to store, calls the loader, bounds the wait, stores, falls back to a stale value. */
 export class Loading {
-  /** Ends with the cache: loaders see it as their `signal`. */
-  private readonly closing = new AbortController();
+  /** Loads whose signal somebody has asked for. */
+  private readonly signals = new Set<LoadRecord>();
+  private readonly deadlines: AnyDeadlines;
+  private closed = false;
 
-  constructor(private readonly core: Core) {}
+  constructor(private readonly core: Core) {
+    this.deadlines = new AnyDeadlines(core.clock);
+  }
 
   close(): void {
-    this.closing.abort();
+    this.closed = true;
+    for (const record of this.signals) record.abort();
   }
 
   /**
@@ -42,86 +37,73 @@ export class Loading {
    * not asked. When the load fails or takes too long, a stale value stands in if there is one.
    */
   load(flight: Flight, load: Loader, policy: ResolvedPolicy, lookup: Lookup | undefined): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        const entry = this.staleFor(flight, policy, lookup);
-        if (entry) resolve(this.serveStale(flight, entry, policy, error));
-        else reject(error);
-      };
-      const deadlines = this.deadlinesOf(policy);
-      const deadline = deadlines?.start(() => this.giveUp(flight, policy, fail));
-      // False if the callers were answered before, because it took too long.
-      const inTime = (): boolean => {
-        if (!deadline || deadlines?.stop(deadline)) return true;
-        this.core.background.end();
-        return false;
-      };
-      this.land(flight, load, policy, lookup).then(
-        (outcome) => {
-          if (inTime()) resolve(outcome);
-        },
-        (error: unknown) => {
-          if (inTime()) fail(error);
-        },
-      );
-    });
+    const { core } = this;
+    const work = new Work(core, flight, policy, lookup);
+    const stopHard = this.deadlines.start(policy.hardTimeout, () => this.giveUp(work));
+    const landing = this.land(work, load);
+    const stopSoft = work.mayBeLate() ? this.startSoft(work) : undefined;
+    // In time: its callers were not answered before, because it took too long.
+    const inTime = (): boolean => {
+      stopSoft?.();
+      work.end();
+      return stopHard();
+    };
+    landing.then(
+      (outcome) => {
+        if (inTime()) work.succeed(outcome);
+      },
+      (error: unknown) => {
+        if (inTime()) work.fail(error);
+      },
+    );
+    return work.outcome;
   }
 
-  private readonly deadlines = new Map<Milliseconds, Deadlines>();
-
-  private deadlinesOf({ hardTimeout }: ResolvedPolicy): Deadlines | undefined {
-    if (hardTimeout === FOREVER) return undefined;
-    let deadlines = this.deadlines.get(hardTimeout);
-    if (deadlines === undefined) {
-      // Timeouts made for each call must not add up; lists that are dropped end their own deadlines all the same.
-      if (this.deadlines.size >= MAX_DEADLINE_LISTS) this.deadlines.clear();
-      deadlines = new Deadlines(this.core.clock, hardTimeout);
-      this.deadlines.set(hardTimeout, deadlines);
-    }
-    return deadlines;
+  private startSoft(work: Work): StopDeadline | undefined {
+    const { softTimeout } = work.policy;
+    if (softTimeout > 0) return this.deadlines.start(softTimeout, () => work.serveMeanwhile());
+    work.serveMeanwhile();
+    return undefined;
   }
 
-  /** The load goes on in the background and is stored, but takes no further callers. */
-  private giveUp(flight: Flight, policy: ResolvedPolicy, fail: (error: unknown) => void): void {
+  /** The load takes no further callers. It goes on in the background and is stored, unless it is to be aborted. */
+  private giveUp(work: Work): void {
+    const { flight, policy } = work;
+    const error = new LoadTimeoutError(flight.key, policy.hardTimeout, 'hardTimeout', policy.abortLate);
     flight.shared = undefined;
-    this.abandon(flight);
-    this.core.background.begin();
-    fail(new LoadTimeoutError(flight.key, policy.hardTimeout));
+    flight.standIn = undefined;
+    work.goOn();
+    if (policy.abortLate) work.record?.abort();
+    this.abandon(flight, work.isBackOff(error) ? policy.graceBackoff : 0);
+    work.fail(error);
   }
 
   /** Gets the right to store, calls the loader, and starts to store. Ends the flight. */
-  private async land(
-    flight: Flight,
-    load: Loader,
-    policy: ResolvedPolicy,
-    lookup: Lookup | undefined,
-  ): Promise<Outcome> {
+  private async land(work: Work, load: Loader): Promise<Outcome> {
     const { core } = this;
+    const { flight, policy, lookup } = work;
     let storing = false;
+    let backOff = 0;
     try {
-      const permit = lookup && (await this.acquire(flight, policy, lookup));
+      const permit = lookup && (await this.acquire(work, lookup));
       if (permit instanceof MemoryEntry) return permit;
       if (permit?.claimed) flight.claim = permit.token;
-      const context = new LoadRecord(this.closing.signal, core.versions, () => {
-        const entry = this.staleFor(flight, policy, lookup);
-        return entry && valueFor(core, entry);
-      });
-      this.loadBegins(flight);
-      const start = performance.now();
+      if (permit?.kept) flight.kept = true;
       let raw: unknown;
+      const record = this.record(work);
       try {
-        raw = await load(context as LoadContext<never>);
+        raw = await this.run(flight, load, record);
       } catch (error) {
-        this.loadEnded(flight, start, { error });
+        if (work.isBackOff(error)) backOff = policy.graceBackoff;
         throw error;
       }
-      this.loadEnded(flight, start);
-      if (raw === undefined || (raw === null && !policy.cacheNull) || context.skipped || flight.single) {
-        return { raw, tags: context.tags };
+      if (raw === undefined || (raw === null && !policy.cacheNull) || record.skipped || flight.single) {
+        return { raw, tags: record.tags };
       }
+      if (record.aborted && policy.abortLate) return { raw, tags: record.tags };
       const snapshot = takeSnapshot(core, flight.key, raw);
-      if (!snapshot) return { raw, tags: context.tags };
-      const facts = { ttl: context.ttl ?? policy.ttl, lateTags: context.tags, source: 'load' };
+      if (!snapshot) return { raw, tags: record.tags };
+      const facts = { ttl: record.ttl ?? policy.ttl, lateTags: record.tags, source: 'load' };
       const value = newValue(core, flight, snapshot, policy, facts, permit !== undefined);
       if (permit === undefined) {
         storeInMemory(core, flight, value, policy);
@@ -134,36 +116,83 @@ export class Loading {
       return value.entry;
     } finally {
       if (!storing) {
-        this.abandon(flight);
+        this.abandon(flight, backOff);
         core.flights.end(flight);
       }
     }
   }
 
-  /** The right to store what will be loaded; or a value that somebody stored meanwhile. `undefined`: Redis went away. */
-  private async acquire(
-    flight: Flight,
-    policy: ResolvedPolicy,
-    lookup: Lookup,
-  ): Promise<Permit | MemoryEntry | undefined> {
+  private record(work: Work): LoadRecord {
+    const { core, signals } = this;
+    const record = new LoadRecord(core.versions, {
+      stale: () => {
+        const entry = work.flight.shown ?? standIn(core, work.flight, work.policy, work.lookup);
+        return entry && valueFor(core, entry);
+      },
+      signalAsked: () => {
+        if (this.closed) record.abort();
+        signals.add(record);
+      },
+    });
+    work.record = record;
+    return record;
+  }
+
+  private async run(flight: Flight, load: Loader, record: LoadRecord): Promise<unknown> {
+    this.loadBegins(flight);
+    const start = performance.now();
     try {
-      return await acquire(this.core, flight, policy, lookup);
+      const raw = await load(record as LoadContext<never>);
+      this.loadEnded(flight, start);
+      return raw;
     } catch (error) {
-      report(this.core, 'hold', error, flight.key);
-      return undefined;
+      this.loadEnded(flight, start, { error });
+      throw error;
+    } finally {
+      this.signals.delete(record);
     }
   }
 
-  /** Others need not wait any longer for what this process has claimed. */
-  private abandon(flight: Flight): void {
-    const { claim, key } = flight;
+  /** The right to store what will be loaded; or a value that somebody stored meanwhile. `undefined`: Redis went away. */
+  private async acquire(work: Work, lookup: Lookup): Promise<Permit | MemoryEntry | undefined> {
+    const { core } = this;
+    const { flight, policy } = work;
+    let acquired: Acquired;
+    try {
+      acquired = await acquire(core, flight, policy, lookup, false);
+      if (acquired === BACK_OFF && !standIn(core, flight, policy, lookup)) {
+        acquired = await acquire(core, flight, policy, lookup, true);
+      }
+    } catch (error) {
+      report(core, 'hold', error, flight.key);
+      return undefined;
+    }
+    if (acquired === BACK_OFF) throw new LoadBackOffError(flight.key);
+    return acquired;
+  }
+
+  /**
+   * Others need not wait any longer for what this process has claimed. `backOff`: for how long they are not to load it either, if
+   * they have a stale value.
+   */
+  private abandon(flight: Flight, backOff: Milliseconds = 0): void {
+    const { claim, key, kept } = flight;
     if (claim === undefined) return;
     flight.claim = undefined;
+    const failed = backOff > 0 && kept;
+    this.tellAbandoned(key, claim, failed);
+    if (failed) {
+      this.deadlines.start(backOff, () => {
+        if (!this.closed) this.tellAbandoned(key, claim, false);
+      });
+    }
+  }
+
+  private tellAbandoned(key: string, claim: Version, failed: boolean): void {
     this.core.background.begin();
-    const failed = (error: unknown): void => report(this.core, 'abandon', error, key);
     (this.core.remote as RemoteTier)
-      .abandon(key, claim)
-      .catch(failed)
+      .abandon(key, claim, failed)
+      .catch((error: unknown) => report(this.core, 'abandon', error, key))
       .finally(() => this.core.background.end());
   }
 
@@ -215,34 +244,5 @@ export class Loading {
       report(core, 'adopt', error, flight.key);
     }
     return value.entry;
-  }
-
-  /**
-   * The value that may stand in. When Redis answered, what it has counts: a copy in memory may have been evicted by
-   * somebody else, unless it never was in Redis.
-   */
-  private staleFor(flight: Flight, policy: ResolvedPolicy, lookup: Lookup | undefined): MemoryEntry | undefined {
-    const { core } = this;
-    if (policy.grace === 0 || flight.dead) return undefined;
-    const own = core.memory?.peek(flight.key);
-    const usable = own && (lookup === undefined || own.version === undefined) ? own : lookup?.stale?.();
-    if (!usable || core.epochs.since(usable.epoch, usable.markers) === 'dead') return undefined;
-    return core.clock.now() < Math.min(usable.staleUntil, usable.expiresAt + policy.grace) ? usable : undefined;
-  }
-
-  /** Serves a stale value, and goes on doing so until the next try is due. */
-  private serveStale(flight: Flight, entry: MemoryEntry, policy: ResolvedPolicy, error: unknown): MemoryEntry {
-    const { core } = this;
-    core.counters.stale++;
-    core.events.emit('stale', { key: flight.key, error });
-    if (inMemory(core, policy) && !flight.flagged) {
-      entry.trouble = error;
-      entry.epoch = flight.epoch;
-      toMemory(core, flight.key, entry);
-      const until = Math.min(entry.staleUntil, entry.expiresAt + policy.grace);
-      entry.freshUntil = Math.min(core.clock.now() + policy.graceBackoff, until);
-      entry.believedUntil = entry.freshUntil; // stale is what grace allows
-    }
-    return entry;
   }
 }

@@ -19,6 +19,8 @@ export interface Lookup {
   token?: Version;
   /** The process that made the token loads it for all others. */
   claimed?: boolean;
+  /** It did, in vain, and nobody is to try again for a while. */
+  failed?: boolean;
   /** What is there, for `explain`. */
   found?: Found;
   /** Something is there that this version cannot read. */
@@ -96,11 +98,11 @@ function conclude(core: Core, flight: Flight, found: Found): Lookup {
   const token = stored.version;
   const age = Math.max(0, core.clock.now() - stored.createdAt);
   if (verdict === 'valid' && age < stored.freshFor) {
-    return { token, found, fresh: toEntry(core, flight, stored, age), stale: undefined };
+    return { token, found, claimed: stored.claimed, fresh: toEntry(core, flight, stored, age), stale: undefined };
   }
   const usable = verdict !== 'dead' && age < stored.freshFor + stored.staleFor;
   const stale = usable ? () => toEntry(core, flight, stored, age) : undefined;
-  return { token, found, claimed: stored.claimed, fresh: undefined, stale };
+  return { token, found, claimed: stored.claimed, failed: stored.failed, fresh: undefined, stale };
 }
 
 function toEntry(core: Core, flight: Flight, stored: StoredValue, age: number): MemoryEntry | undefined {
@@ -138,5 +140,7 @@ function makeReady(core: Core, entry: MemoryEntry): void {
 export function promote(core: Core, flight: Flight, lookup: Lookup, policy: ResolvedPolicy): void {
   const { fresh, found } = lookup;
   if (!fresh || found?.stored.remoteOnly || !inMemory(core, policy)) return;
-  if (!core.flights.outOfDate(flight, fresh)) toMemory(core, flight.key, fresh);
+  if (core.flights.outOfDate(flight, fresh)) return;
+  fresh.refreshFrom(policy.refreshAhead);
+  toMemory(core, flight.key, fresh);
 }

@@ -1,18 +1,70 @@
 import { CacheEntryError } from '../cache.errors.js';
 import type { ManyValues } from '../cache.service.js';
 import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
+import type { ResolvedPolicy } from './policy.js';
+import type { ReadPath } from './read-path.js';
+import type { Due } from './refreshing.js';
+
+type LoadMissing<T> = (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValues<T>;
+
+/** The values of several keys, in their order; one call loads those that are missing. */
+export async function loadMany<T>(
+  reading: ReadPath,
+  keys: readonly CacheKey[],
+  load: LoadMissing<T>,
+  options: ResolvedPolicy,
+): Promise<(T | undefined)[]> {
+  // One call loads all keys of this process that are missing: it does not wait for those of other processes.
+  const policy = { ...options, cluster: false };
+  const encoded = keys.map((key) => encodeKey(key));
+  const byEncoded = new Map<EncodedKey, CacheKey>();
+  encoded.forEach((key, i) => {
+    if (!byEncoded.has(key)) byEncoded.set(key, keys[i] as CacheKey);
+  });
+  const bulk = new BulkLoad<T>(byEncoded.size, load);
+  const loads = new Map<EncodedKey, Promise<unknown>>();
+  const dues: Due[] = [];
+  for (const [key, given] of byEncoded) {
+    const one = bulk.oneOf(key, given);
+    const joins = reading.leader(key, policy) !== undefined;
+    const value = reading.getOrLoad(key, one.load, policy, (due) => dues.push(due));
+    // Served by a tier: no load was asked for. Somebody else's load is not waited for before ours begins.
+    if (joins) one.decide();
+    else value.then(one.decide, one.decide);
+    loads.set(key, value);
+  }
+  const values = await Promise.all(encoded.map((key) => loads.get(key) as Promise<T | undefined>));
+  refreshMany(reading, dues, byEncoded, load);
+  return values;
+}
+
+/** Early refresh of several keys, by one load. */
+function refreshMany<T>(
+  reading: ReadPath,
+  dues: readonly Due[],
+  keys: ReadonlyMap<EncodedKey, CacheKey>,
+  load: LoadMissing<T>,
+): void {
+  const bulk = new BulkLoad<T>(dues.length, load);
+  for (const due of dues) {
+    const one = bulk.oneOf(due.key, keys.get(due.key) as CacheKey);
+    const refresh = reading.refresh(due, one.load);
+    if (refresh) void refresh.then(one.decide);
+    else one.decide();
+  }
+}
 
 /**
  * Loads of several keys by one call. Each key takes the ordinary way (memory, Redis, fence, hold, fill); only its load
  * waits here until it is known of all keys whether they have to be loaded.
  */
-export class BulkLoad<T> {
+class BulkLoad<T> {
   private readonly wanted = new Map<EncodedKey, CacheKey>();
   private undecided: number;
   private start!: () => void;
   private readonly values: Promise<Map<EncodedKey, T>>;
 
-  constructor(keys: number, load: (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValues<T>) {
+  constructor(keys: number, load: LoadMissing<T>) {
     this.undecided = keys;
     const ready = new Promise<void>((resolve) => {
       this.start = resolve;
@@ -22,16 +74,19 @@ export class BulkLoad<T> {
     this.values.catch(() => undefined);
   }
 
-  /** The key has to be loaded. */
-  async want(encoded: EncodedKey, key: CacheKey): Promise<T | undefined> {
-    this.wanted.set(encoded, key);
-    this.decide();
-    return (await this.values).get(encoded);
-  }
-
-  /** One key less to wait for. */
-  decide(): void {
-    if (--this.undecided <= 0 && this.wanted.size > 0) this.start();
+  /** One of its keys: a loader for it, and what to call when it turns out that it needs no load. */
+  oneOf(encoded: EncodedKey, key: CacheKey): { load: () => Promise<T | undefined>; decide: () => void } {
+    let decided = false;
+    const decide = (): void => {
+      if (!decided && --this.undecided <= 0 && this.wanted.size > 0) this.start();
+      decided = true;
+    };
+    const load = async (): Promise<T | undefined> => {
+      this.wanted.set(encoded, key);
+      decide();
+      return (await this.values).get(encoded);
+    };
+    return { load, decide };
   }
 }
 

@@ -39,10 +39,12 @@ export class MemoryEntry implements Dated {
   readonly version: Version | undefined;
   readonly source: string;
   /**
-   * Until when memory answers without asking further: at most `expiresAt`, earlier by `memory.ttl`, later only while a
-   * stale value stands in until the next try.
+   * Until when memory answers and nothing else is to be done: {@link servedUntil}, or before it the moment of the next early
+   * refresh.
    */
   freshUntil: Milliseconds;
+  /** {@link servedUntil}, from `createdAt` on. */
+  private servedFor: Milliseconds;
   /**
    * Until then it may be served although what others changed is not heard: what came from its source here is not older than
    * its load. 0 for copies of what Redis had.
@@ -68,6 +70,7 @@ export class MemoryEntry implements Dated {
     this.version = facts.version;
     this.source = facts.source;
     this.freshUntil = facts.createdAt + facts.freshFor;
+    this.servedFor = facts.freshFor;
     this.believedUntil = facts.believedUntil;
     this.trouble = undefined;
   }
@@ -78,6 +81,40 @@ export class MemoryEntry implements Dated {
 
   get staleUntil(): Milliseconds {
     return this.createdAt + this.freshFor + this.staleFor;
+  }
+
+  /**
+   * Until when memory answers: at most `expiresAt`, earlier by `memory.ttl`, later only while a stale value stands in until
+   * the next try.
+   */
+  get servedUntil(): Milliseconds {
+    return this.createdAt + this.servedFor;
+  }
+
+  /** Memory answers until then, or no more. */
+  serveUntil(moment: Milliseconds): void {
+    this.freshUntil = moment;
+    this.servedFor = moment - this.createdAt;
+  }
+
+  /** Memory answers no more: it is good only as stale. */
+  expire(): void {
+    this.serveUntil(0);
+  }
+
+  /** From this share of its life on it is to be refreshed; 1: not before its end. */
+  refreshFrom(share: number): void {
+    if (share < 1) this.freshUntil = Math.min(this.freshUntil, this.createdAt + this.freshFor * share);
+  }
+
+  /** There is nothing to be done for its refresh before then. */
+  refreshAt(moment: Milliseconds): void {
+    this.freshUntil = Math.min(moment, this.servedUntil);
+  }
+
+  /** Whether the time for its early refresh has come. */
+  isDue(share: number, now: Milliseconds): boolean {
+    return share < 1 && now >= this.createdAt + this.freshFor * share;
   }
 
   /** Whether it may be served when it is not fresh: its policy gave it a grace, which is not over. */

@@ -1,5 +1,5 @@
 import { CacheOptionsError, type OptionProblem } from '../cache.errors.js';
-import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
+import { DURATION_REMEDY, type Duration, FOREVER, type Milliseconds, parseDuration } from './duration.js';
 
 /** How values of one kind are kept. Every field falls back to the cache's own option of the same name. */
 export interface CachePolicy {
@@ -7,12 +7,36 @@ export interface CachePolicy {
   ttl?: Duration;
   /** How long after that it may still be served when a load fails or takes too long. Default `0`: never. */
   grace?: Duration;
-  /** After a stale value was served: how long until the next load is tried. Default `'10s'`. */
+  /**
+   * After a stale value was served: how long until the next load is tried. With `singleFlight: 'cluster'` by any process.
+   * Default `'10s'`.
+   */
   graceBackoff?: Duration;
+  /**
+   * For which errors of a load a stale value stands in; for others its callers get the error. Default: all but answers, which
+   * are errors like Nest's `NotFoundException` (`getStatus()` from 400 to 499) other than 408 and 429.
+   */
+  staleOn?: (error: unknown) => boolean;
+  /**
+   * From this share of its life on (above 0 to 1) a value is refreshed when `getOrLoad` or a decorator reads it: they get the
+   * old value at once, and one load for all processes brings the new one in the background. Default `1`: not before its end.
+   */
+  refreshAhead?: number;
+  /**
+   * After this time the callers of a load get a stale value, if one may stand in; the load goes on and is stored. `0`: at
+   * once. Without a stale value they wait until `hardTimeout`. Needs `grace`. Default `Infinity`: a stale value stands in
+   * only when the load fails.
+   */
+  softTimeout?: Duration;
   /** Shortens each ttl by a random part of up to this share (0 to 1), so that what was stored together does not expire together. Default `0.05`. */
   jitter?: number;
   /** After this time the callers of a load get a stale value or `LoadTimeoutError`; the load goes on and is stored. Default `'30s'`; `Infinity`: wait. */
   hardTimeout?: Duration;
+  /**
+   * What becomes of a load that takes longer than `hardTimeout`: `'finish'` (default): it goes on, and what it brings is
+   * stored. `'abort'`: its `signal` is aborted and nothing of it is stored.
+   */
+  lateLoads?: 'finish' | 'abort';
   /** Whether `null` is stored like any value. Default `true`. */
   cacheNull?: boolean;
   /**
@@ -46,7 +70,10 @@ export interface EntryOptions {
 }
 
 export interface LoadOptions extends EntryOptions {
+  softTimeout?: Duration;
   hardTimeout?: Duration;
+  refreshAhead?: number;
+  staleOn?: (error: unknown) => boolean;
   cacheNull?: boolean;
 }
 
@@ -55,8 +82,13 @@ export interface ResolvedPolicy {
   readonly ttl: Milliseconds;
   readonly grace: Milliseconds;
   readonly graceBackoff: Milliseconds;
+  readonly staleOn: (error: unknown) => boolean;
+  readonly refreshAhead: number;
   readonly jitter: number;
+  readonly softTimeout: Milliseconds;
   readonly hardTimeout: Milliseconds;
+  /** A load that takes too long is aborted. */
+  readonly abortLate: boolean;
   readonly cacheNull: boolean;
   readonly strong: boolean;
   /** One load for all processes. */
@@ -94,7 +126,7 @@ export class Policies {
     if (options === undefined) return this.base;
     const base = options.policy === undefined ? this.base : this.get(options.policy);
     const problems: OptionProblem[] = [];
-    const time = (name: 'ttl' | 'grace' | 'hardTimeout', least: number): Milliseconds => {
+    const time = (name: 'ttl' | 'grace' | 'softTimeout' | 'hardTimeout', least: number): Milliseconds => {
       const value = options[name];
       if (value === undefined) return base[name];
       const parsed = parseDuration(value);
@@ -106,8 +138,12 @@ export class Policies {
       ttl: time('ttl', 1),
       grace: time('grace', 0),
       graceBackoff: base.graceBackoff,
+      staleOn: options.staleOn ?? base.staleOn,
+      refreshAhead: options.refreshAhead ?? base.refreshAhead,
       jitter: base.jitter,
+      softTimeout: time('softTimeout', 0),
       hardTimeout: time('hardTimeout', 1),
+      abortLate: base.abortLate,
       cacheNull: options.cacheNull ?? base.cacheNull,
       strong: base.strong,
       cluster: base.cluster,
@@ -115,8 +151,29 @@ export class Policies {
       redis: base.redis,
       tags: checkTags(options.tags, problems),
     };
+    checkStale(options, policy, (option, value, remedy) => problems.push({ option, value, remedy }));
     if (problems.length > 0) throw new CacheOptionsError(problems, 'A call to the cache is wrong');
     return policy;
+  }
+}
+
+/** Checks what options say of stale values and early refresh; `policy`: what they come to. */
+export function checkStale(
+  { softTimeout, hardTimeout, refreshAhead, staleOn }: CachePolicy,
+  policy: Pick<ResolvedPolicy, 'grace' | 'softTimeout' | 'hardTimeout'>,
+  fail: (option: string, value: unknown, remedy: string) => void,
+): void {
+  if (refreshAhead !== undefined && !(typeof refreshAhead === 'number' && refreshAhead > 0 && refreshAhead <= 1)) {
+    fail('refreshAhead', refreshAhead, 'Use a share of the ttl above 0, e.g. 0.8; 1 turns it off.');
+  }
+  if (staleOn !== undefined && typeof staleOn !== 'function') {
+    fail('staleOn', staleOn, 'Pass a function that sees the error and answers true or false.');
+  }
+  if (softTimeout === undefined || policy.softTimeout === FOREVER) return;
+  if (policy.grace === 0) {
+    fail('softTimeout', softTimeout, "Only a stale value can be served then: set grace, e.g. grace: '1h'.");
+  } else if (policy.softTimeout >= policy.hardTimeout && hardTimeout !== undefined) {
+    fail('softTimeout', softTimeout, 'It must be shorter than hardTimeout.');
   }
 }
 

@@ -1,13 +1,15 @@
 import type { RemoteTier } from '../tiers/tier.js';
 import { openTransaction } from '../transactions/transaction-context.js';
-import { type Core, inMemory, report, valueFor } from './core.js';
+import { type Core, inMemory, isStrong, report, valueFor } from './core.js';
 import { tagMarker } from './epochs.js';
 import { Flight } from './flights.js';
-import { type Loader, Loading, type Outcome, type Unstored } from './loading.js';
+import { type Loader, Loading } from './loading.js';
 import { judge, type Lookup, promote } from './lookup.js';
 import { MemoryEntry } from './memory-entry.js';
 import { changedHere } from './pending-changes.js';
 import type { ResolvedPolicy } from './policy.js';
+import { type Due, Refreshing } from './refreshing.js';
+import type { Outcome, Unstored } from './work.js';
 
 const MISS: Promise<undefined> = Promise.resolve(undefined);
 
@@ -20,15 +22,22 @@ const TIMED_REMOTE = 8;
 /** Memory, then Redis, then the load. */
 export class ReadPath {
   private readonly loading: Loading;
+  private readonly refreshing: Refreshing;
   private untilTimed = TIMED;
   private untilTimedRemote = 1;
 
   constructor(private readonly core: Core) {
     this.loading = new Loading(core);
+    this.refreshing = new Refreshing(core, this.loading);
   }
 
   /** What memory may answer now. Counts as a use of the entry. */
   fromMemory(key: string): MemoryEntry | undefined {
+    return this.fresh(key) ?? this.nearEnd(key);
+  }
+
+  /** What memory may answer, and nothing else is to be done. */
+  private fresh(key: string): MemoryEntry | undefined {
     const entry = this.core.memory?.get(key);
     if (entry === undefined) return undefined;
     const now = this.core.clock.now();
@@ -38,7 +47,22 @@ export class ReadPath {
     return entry.epoch === this.core.epochs.current || this.stillValid(key, entry) ? entry : undefined;
   }
 
-  /** The promise of a hit in memory, or nothing. The hot path: everything else may cost more. */
+  /** What memory may answer although it is to be refreshed. */
+  private nearEnd(key: string): MemoryEntry | undefined {
+    const { clock, epochs, memory, trust } = this.core;
+    const entry = memory?.peek(key);
+    if (entry === undefined) return undefined;
+    const now = clock.now();
+    if (entry.freshUntil > now || entry.servedUntil <= now) return undefined;
+    if ((trust.until <= now && entry.believedUntil <= now) || changedHere(this.core, key, entry.markers))
+      return undefined;
+    return entry.epoch === epochs.current || this.stillValid(key, entry) ? entry : undefined;
+  }
+
+  /**
+   * The promise of a hit in memory, or nothing; for a value that is to be refreshed nothing either. The hot path: everything
+   * else may cost more.
+   */
   hit(key: string): Promise<unknown> | undefined {
     const { counters, events } = this.core;
     let timed = 0;
@@ -46,7 +70,7 @@ export class ReadPath {
       this.untilTimed = TIMED;
       timed = performance.now();
     }
-    const entry = this.fromMemory(key);
+    const entry = this.fresh(key);
     if (entry === undefined) return undefined;
     counters.memoryHits++;
     if (events.heard('hit')) events.emit('hit', { key, tier: 'memory' });
@@ -59,27 +83,55 @@ export class ReadPath {
     return promise;
   }
 
+  /** A hit in memory of a value that is to be refreshed. */
+  private hitNearEnd(key: string, entry: MemoryEntry): Promise<unknown> {
+    const { counters, events } = this.core;
+    counters.memoryHits++;
+    if (events.heard('hit')) events.emit('hit', { key, tier: 'memory' });
+    return Promise.resolve(valueFor(this.core, entry));
+  }
+
   get(key: string): Promise<unknown> {
     const hit = this.hit(key);
     if (hit !== undefined) return hit;
+    const entry = this.nearEnd(key);
+    if (entry !== undefined) return this.hitNearEnd(key, entry);
     if (this.core.remote) return this.getRemote(key, this.valueOfFound);
     this.miss(key);
     return MISS;
   }
 
-  getOrLoad(key: string, load: Loader, policy: ResolvedPolicy): Promise<unknown> {
+  /** `due`: what to do with a value whose early refresh is due, instead of beginning it. */
+  getOrLoad(key: string, load: Loader, policy: ResolvedPolicy, due?: (due: Due) => void): Promise<unknown> {
     const { core } = this;
     if (inMemory(core, policy)) {
       const hit = this.hit(key);
       if (hit !== undefined) return hit;
+      const entry = this.nearEnd(key);
+      if (entry !== undefined) {
+        this.refreshIfDue({ key, entry, policy }, load, due);
+        return this.hitNearEnd(key, entry);
+      }
     }
     if (openTransaction() !== undefined) return this.getOrLoadAlone(key, load, policy);
     const leader = this.leader(key, policy);
     if (leader !== undefined) return this.join(leader, load, policy);
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
-    const outcome = this.fly(flight, load, policy);
-    if (!isStrong(core, policy)) flight.shared = outcome;
+    const outcome = this.fly(flight, load, policy, due);
+    // With a softTimeout of 0 it has been answered already, and others are to share what the load brings.
+    if (!isStrong(core, policy) && flight.standIn === undefined) flight.shared = outcome;
     return outcome.then(this.own);
+  }
+
+  private refreshIfDue(due: Due, load: Loader, instead: ((due: Due) => void) | undefined): void {
+    if (!due.entry.isDue(due.policy.refreshAhead, this.core.clock.now())) return;
+    if (instead) instead(due);
+    else void this.refreshing.begin(due, load);
+  }
+
+  /** Refreshes a value, unless somebody does; resolves when that is over. */
+  refresh(due: Due, load: Loader): Promise<void> | undefined {
+    return this.refreshing.begin(due, load);
   }
 
   /**
@@ -109,6 +161,8 @@ export class ReadPath {
     const flight = isStrong(this.core, policy) ? undefined : flights.joinable(key);
     if (flight === undefined) return undefined;
     const now = clock.now();
+    // While the value shown is served, nobody waits for its refresh.
+    if (flight.shown !== undefined && flight.shown.expiresAt > now) return undefined;
     return trust.until > now || flight.begun + trust.bound > now ? flight : undefined;
   }
 
@@ -137,7 +191,7 @@ export class ReadPath {
   private stillValid(key: string, entry: MemoryEntry): boolean {
     const verdict = this.core.epochs.judge(entry);
     if (verdict === 'dead') this.core.memory?.delete(key);
-    if (verdict === 'expired') entry.freshUntil = 0;
+    if (verdict === 'expired') entry.expire();
     return verdict === 'valid';
   }
 
@@ -196,6 +250,8 @@ export class ReadPath {
     const { counters, epochs } = this.core;
     counters.joined++;
     this.miss(leader.key);
+    const meanwhile = leader.standIn?.();
+    if (meanwhile !== undefined) return Promise.resolve(valueFor(this.core, meanwhile));
     const shared = leader.shared as Promise<Outcome>;
     if (leader.epoch >= epochs.lastTagChange) return shared.then(this.own);
     return shared.then((outcome) => {
@@ -209,14 +265,21 @@ export class ReadPath {
   private readonly own = (outcome: unknown): unknown =>
     outcome instanceof MemoryEntry ? valueFor(this.core, outcome) : (outcome as Unstored).raw;
 
-  private fly(flight: Flight, load: Loader, policy: ResolvedPolicy): Promise<Outcome> {
+  private fly(
+    flight: Flight,
+    load: Loader,
+    policy: ResolvedPolicy,
+    due: ((due: Due) => void) | undefined,
+  ): Promise<Outcome> {
     const start = this.startTiming();
     if (!this.core.remote || !policy.redis) return this.loadMissing(flight, load, policy, undefined, start);
     return this.look(flight, (lookup) => {
       if (!lookup?.fresh) return this.loadMissing(flight, load, policy, lookup, start);
+      const { fresh, claimed } = lookup;
       promote(this.core, flight, lookup, policy);
       this.core.flights.end(flight);
-      return this.remoteHit(flight.key, lookup.fresh, start);
+      if (!claimed) this.refreshIfDue({ key: flight.key, entry: fresh, policy }, load, due);
+      return this.remoteHit(flight.key, fresh, start);
     });
   }
 
@@ -239,8 +302,4 @@ export class ReadPath {
 
 function tagsFoundBy(outcome: Outcome): readonly string[] {
   return outcome instanceof MemoryEntry ? outcome.markers : outcome.tags.map(tagMarker);
-}
-
-function isStrong(core: Core, policy: ResolvedPolicy): boolean {
-  return policy.strong && core.remote !== undefined;
 }

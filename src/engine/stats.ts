@@ -28,7 +28,9 @@ export interface CacheStats {
   waited: number;
   loads: number;
   loadErrors: number;
-  /** Requests answered with a stale value. */
+  /** Loads that were begun before the end of the value they replace (`refreshAhead`). */
+  refreshes: number;
+  /** Loads that a stale value stood in for. */
   stale: number;
   sets: number;
   /** Invalidations asked for in this process. */
@@ -58,6 +60,7 @@ export class Counters {
   waited = 0;
   loads = 0;
   loadErrors = 0;
+  refreshes = 0;
   stale = 0;
   sets = 0;
   invalidations = 0;

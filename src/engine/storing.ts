@@ -24,6 +24,8 @@ export interface Permit {
   token: Version;
   /** Whether others wait for this load. */
   claimed: boolean;
+  /** The claimed key has a value that may still serve. */
+  kept: boolean;
   /** Of the flight's markers, in their order. */
   markers: readonly MarkerValue[];
 }
@@ -74,6 +76,7 @@ export function newValue(
     source,
     believedUntil: begun + core.trust.bound,
   });
+  entry.refreshFrom(policy.refreshAhead);
   return { entry, snapshot };
 }
 

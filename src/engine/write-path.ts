@@ -267,7 +267,7 @@ export class WritePath {
       return;
     }
     const entry = memory?.peek(key);
-    if (entry) entry.freshUntil = 0;
+    entry?.expire();
   }
 
   /** Flags everything under way for a key but its own flight: what they read is older than what was just written. */

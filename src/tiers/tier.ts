@@ -38,6 +38,9 @@ export interface RemoteRead {
 
 export type MarkerChange = 'dead' | 'expired';
 
+/** What becomes of a value that somebody claims: it goes, stays as stale, or stays as it is. */
+export type KeptAs = 'nothing' | 'stale' | 'fresh';
+
 /** What a tier hears of changes that other processes made. A message never teaches a value, it only makes forget. */
 export interface RemoteChanges {
   /** `version`: what the key has now, if the change was a put. */
@@ -71,18 +74,23 @@ export interface RemoteTier {
    */
   hold(key: string, version: Version, holdFor: Milliseconds): Promise<Buffer | null>;
   /**
-   * The right to load for all processes: places a claim if nothing is there, or still the version `instead`; with `keep` the
-   * value that has it stays, as stale. `null`: it is ours; else what is there. Never without a bus.
+   * The right to load for all processes: places a claim if nothing is there, or still the version `instead`; `keep` says what
+   * becomes of a value that has it. `null`: it is ours; else what is there. Never without a bus.
    */
   claim(
     key: string,
     version: Version,
     life: Milliseconds,
     instead: Version | undefined,
-    keep: boolean,
+    keep: KeptAs,
   ): Promise<Buffer | null>;
-  /** Gives claims up: who waits for them tries to get them. Their versions may still be used to store. */
-  abandon(key: string, version: Version): Promise<void>;
+  /**
+   * Gives claims up: who waits for them tries to get them. Their versions may still be used to store. `failed`: a value
+   * stays claimed, but nobody waits for it any more; until it is abandoned once more.
+   */
+  abandon(key: string, version: Version, failed?: boolean): Promise<void>;
+  /** Whether the process that made a version is still there, as far as can be told. */
+  alive(version: Version): Promise<boolean>;
   /**
    * Waits until something happens to a key that somebody else has claimed; at most for a while. Whether to go on waiting: false
    * if the process that has the claim is not there any more.

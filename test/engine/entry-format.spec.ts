@@ -29,7 +29,7 @@ describe('an entry', () => {
     fc.assert(
       fc.property(headers, fc.uint8Array({ maxLength: 50 }), (written, payload) => {
         const { payload: read, ...facts } = decode(encodeEntry(written, payload)) as StoredEntry & { payload: Buffer };
-        expect(facts).toEqual({ kind: 'value', claimed: false, ...written });
+        expect(facts).toEqual({ kind: 'value', claimed: false, failed: false, ...written });
         expect(Buffer.compare(read, payload)).toBe(0);
       }),
       { numRuns: 500 },
@@ -99,6 +99,7 @@ describe('an entry', () => {
         expect(decode(bytes)).toEqual({
           kind: 'value',
           claimed: false,
+          failed: false,
           ...written,
           expired: true,
           payload: Buffer.from('1'),

@@ -1,7 +1,7 @@
 import type { Milliseconds } from '../../engine/duration.js';
-import type { MarkerValue } from '../../engine/entry-format.js';
+import { CLAIMED_STATE, type MarkerValue, REFRESHED_STATE } from '../../engine/entry-format.js';
 import { VERSION_LENGTH, type Version, type VersionSource } from '../../engine/version.js';
-import type { RemoteRead, RemoteTierContext } from '../tier.js';
+import type { KeptAs, RemoteRead, RemoteTierContext } from '../tier.js';
 import { Batch } from './batch.js';
 import type { RedisConnection } from './connection.js';
 import type { Change } from './delivered.js';
@@ -31,8 +31,17 @@ interface Place {
 
 interface Claim extends Place {
   instead: string;
-  keep: boolean;
+  keep: KeptAs;
 }
+
+interface Abandoned {
+  key: string;
+  version: Version;
+  failed: boolean;
+}
+
+/** What becomes of a value that is claimed, for CLAIM. */
+const KEPT: Record<KeptAs, string> = { nothing: '0', stale: CLAIMED_STATE, fresh: REFRESHED_STATE };
 
 /** What the commands of one namespace are made with. */
 interface Parts {
@@ -81,10 +90,7 @@ export class RedisCommands {
   private readonly fills = this.batch<Store, boolean>((stores) => this.sendFills(stores), MAX_BYTES, sizeOf);
   private readonly marks = this.batch<Place, Buffer>((places) => this.sendPlaces(MARK, places), MAX_KEYS);
   private readonly claims = this.batch<Claim, Buffer | null>((claims) => this.sendClaims(claims), MAX_KEYS);
-  private readonly abandons = this.batch<{ key: string; version: Version }, undefined>(
-    (claims) => this.sendAbandons(claims),
-    MAX_KEYS,
-  );
+  private readonly abandons = this.batch<Abandoned, undefined>((claims) => this.sendAbandons(claims), MAX_KEYS);
   private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendHolds(places), MAX_KEYS);
   private reads: ReadBatch;
   /** Lists of markers asked for in this tick: many keys have the same ones. */
@@ -106,13 +112,13 @@ export class RedisCommands {
     version: Version,
     life: Milliseconds,
     instead: Version | undefined,
-    keep: boolean,
+    keep: KeptAs,
   ): Promise<Buffer | null> {
     return this.claims.add({ name: this.names.entry(key), version, life, instead: instead ?? '', keep });
   }
 
-  abandon(key: string, version: Version): Promise<void> {
-    return this.abandons.add({ key, version });
+  abandon(key: string, version: Version, failed = false): Promise<void> {
+    return this.abandons.add({ key, version, failed });
   }
 
   mark(markers: readonly string[], life: Milliseconds): Promise<readonly MarkerValue[]> {
@@ -189,11 +195,11 @@ export class RedisCommands {
     return answers.map((answer) => Number(answer) > 0);
   }
 
-  private async sendAbandons(claims: { key: string; version: Version }[]): Promise<undefined[]> {
+  private async sendAbandons(claims: Abandoned[]): Promise<undefined[]> {
     const keys = claims.map(({ key }) => key);
     const names = keys.map((key) => this.names.entry(key));
-    const versions = claims.map(({ version }) => version);
-    this.wakeAwaited((await this.connection.run(ABANDON, names, versions)) as unknown[], keys);
+    const args = claims.flatMap(({ version, failed }) => [version, failed ? 1 : 0]);
+    this.wakeAwaited((await this.connection.run(ABANDON, names, args)) as unknown[], keys);
     return claims.map(() => undefined);
   }
 
@@ -226,7 +232,7 @@ export class RedisCommands {
   }
 
   private async sendClaims(claims: Claim[]): Promise<(Buffer | null)[]> {
-    const args = claims.flatMap(({ version, life, instead, keep }) => [version, life, asBytes(instead), keep ? 1 : 0]);
+    const args = claims.flatMap(({ version, life, instead, keep }) => [version, life, asBytes(instead), KEPT[keep]]);
     const names = claims.map((claim) => claim.name);
     return this.withoutForeign((await this.connection.run(CLAIM, names, args)) as (Buffer | null)[]);
   }

@@ -5,6 +5,7 @@ import type { MarkerValue } from '../../engine/entry-format.js';
 import { compilePattern } from '../../engine/pattern.js';
 import { START_LENGTH, VERSION_LENGTH, type Version, type VersionSource } from '../../engine/version.js';
 import type {
+  KeptAs,
   MarkerChange,
   RemoteChanges,
   RemoteRead,
@@ -109,13 +110,18 @@ export class RedisRemote implements RemoteTier {
     version: Version,
     life: Milliseconds,
     instead: Version | undefined,
-    keep: boolean,
+    keep: KeptAs,
   ): Promise<Buffer | null> {
     return this.orphanedIfFailed(key, version, this.commands.claim(key, version, life, instead, keep));
   }
 
-  async abandon(key: string, version: Version): Promise<void> {
-    await this.orphanedIfFailed(key, version, this.commands.abandon(key, version));
+  async abandon(key: string, version: Version, failed = false): Promise<void> {
+    await this.orphanedIfFailed(key, version, this.commands.abandon(key, version, failed));
+  }
+
+  async alive(version: Version): Promise<boolean> {
+    const echo = this.names.echo(version.slice(0, START_LENGTH));
+    return Number(await this.connection.send('EXISTS', [echo])) > 0;
   }
 
   /** A claim without an answer may have been made; an end without one may not. */
@@ -135,8 +141,7 @@ export class RedisRemote implements RemoteTier {
       // It may have been woken between the answer that told of the claim, and now.
       const [found] = (await this.connection.send('MGET', [this.names.entry(key)])) as (Buffer | null)[];
       if (found?.toString('latin1', 0, VERSION_LENGTH) !== claim) return true;
-      const alive = this.connection.send('EXISTS', [this.names.echo(claim.slice(0, START_LENGTH))]);
-      if (Number(await alive) === 0) return false;
+      if (!(await this.alive(claim))) return false;
       await bus.atMost(woken);
       return true;
     } finally {

@@ -1,10 +1,15 @@
 import {
   AWAITED_HOLD,
+  AWAITED_REFRESH_STATE,
   AWAITED_STATE,
   CLAIMED_HOLD,
   CLAIMED_STATE,
   EXPIRED_STATE,
+  FAILED_REFRESH_STATE,
+  FAILED_STATE,
+  REFRESHED_STATE,
   STATE_OFFSET,
+  VALUE_STATE,
 } from '../../engine/entry-format.js';
 import { VERSION_LENGTH } from '../../engine/version.js';
 import { script } from './script.js';
@@ -60,11 +65,17 @@ local function lookAt(key)
   return version, mark, mark == 'S' and string.sub(head, ${STATE_OFFSET + 1}, ${STATE_OFFSET + 1}) or ''
 end`;
 
+const isAwaited = `
+local function isAwaited(mark, state)
+  return mark == '${AWAITED_HOLD}' or state == '${AWAITED_STATE}' or state == '${AWAITED_REFRESH_STATE}'
+end`;
+
 /**
  * CLAIM: one process of all loads a key, and the others wait for it. Places a claimed hold where nothing is, or where the
- * version that the caller saw still is; a value that may still serve as stale is kept, and gets our version and the state
- * "claimed". Where somebody else is first, notes that somebody waits.
- * KEYS: keys. ARGV: for each key version, life in ms, the version it may replace, '1' if the value is to be kept.
+ * version that the caller saw still is; a value that may still serve is kept, and gets our version and the state "claimed".
+ * Where somebody else is first, notes that somebody waits.
+ * KEYS: keys. ARGV: for each key version, life in ms, the version it may replace, and what becomes of a value: '0' it goes,
+ * or the state it is kept in: '${CLAIMED_STATE}' it serves as stale, '${REFRESHED_STATE}' as it did.
  * Answers for each key what was there; \`false\`: the claim is ours.
  */
 export const CLAIM = script(`${lookAt}
@@ -76,9 +87,9 @@ for i, key in ipairs(KEYS) do
   if found == nil or (#found > 0 and #found < ${VERSION_LENGTH}) then
     redis.call('SET', key, version .. '${CLAIMED_HOLD}', 'PX', life)
     answers[i] = '${FOREIGN}'
-  elseif ours and keep == '1' and mark == 'S' then
+  elseif ours and keep ~= '0' and mark == 'S' then
     redis.call('SETRANGE', key, 0, version)
-    redis.call('SETRANGE', key, ${STATE_OFFSET}, '${CLAIMED_STATE}')
+    redis.call('SETRANGE', key, ${STATE_OFFSET}, keep)
     answers[i] = false
   elseif ours then
     redis.call('SET', key, version .. '${CLAIMED_HOLD}', 'PX', life)
@@ -86,6 +97,7 @@ for i, key in ipairs(KEYS) do
   else
     if mark == '${CLAIMED_HOLD}' then redis.call('SETRANGE', key, ${VERSION_LENGTH}, '${AWAITED_HOLD}') end
     if state == '${CLAIMED_STATE}' then redis.call('SETRANGE', key, ${STATE_OFFSET}, '${AWAITED_STATE}') end
+    if state == '${REFRESHED_STATE}' then redis.call('SETRANGE', key, ${STATE_OFFSET}, '${AWAITED_REFRESH_STATE}') end
     answers[i] = redis.call('GET', key)
   end
 end
@@ -93,19 +105,24 @@ return answers`);
 
 /**
  * ABANDON: the load of a claim stored nothing, or takes too long to be waited for. The version stays, so that it may still be
- * stored; who waited claims anew. KEYS: keys. ARGV: for each key the version. Answers 2 for each that somebody waits for.
+ * stored; who waited claims anew. With '1' for "failed" a value stays claimed, so that nobody loads it until it is abandoned
+ * once more; who waited is not kept waiting.
+ * KEYS: keys. ARGV: for each key the version, and '1' or '0'. Answers 2 for each that somebody waits for.
  */
-export const ABANDON = script(`${lookAt}
+export const ABANDON = script(`${lookAt}${isAwaited}
 local answers = {}
 for i, key in ipairs(KEYS) do
   local found, mark, state = lookAt(key)
+  local failed = ARGV[2 * i] == '1'
   answers[i] = 0
-  if found == ARGV[i] then
-    if mark == '${AWAITED_HOLD}' or state == '${AWAITED_STATE}' then answers[i] = 2 end
+  if found == ARGV[2 * i - 1] then
+    if isAwaited(mark, state) then answers[i] = 2 end
     if mark == '${CLAIMED_HOLD}' or mark == '${AWAITED_HOLD}' then
       redis.call('SET', key, found, 'KEEPTTL')
-    elseif state == '${CLAIMED_STATE}' or state == '${AWAITED_STATE}' then
-      redis.call('SETRANGE', key, ${STATE_OFFSET}, '${EXPIRED_STATE}')
+    elseif state == '${CLAIMED_STATE}' or state == '${AWAITED_STATE}' or state == '${FAILED_STATE}' then
+      redis.call('SETRANGE', key, ${STATE_OFFSET}, failed and '${FAILED_STATE}' or '${EXPIRED_STATE}')
+    elseif state == '${REFRESHED_STATE}' or state == '${AWAITED_REFRESH_STATE}' or state == '${FAILED_REFRESH_STATE}' then
+      redis.call('SETRANGE', key, ${STATE_OFFSET}, failed and '${FAILED_REFRESH_STATE}' or '${VALUE_STATE}')
     end
   end
 end
@@ -132,14 +149,14 @@ return answers`);
  * KEYS: keys. ARGV: for each key token, bytes and life in ms. Answers for each 1 (stored), 2 (stored, and somebody waits for
  * it) or 0.
  */
-export const FILL = script(`${lookAt}
+export const FILL = script(`${lookAt}${isAwaited}
 local answers = {}
 for i, key in ipairs(KEYS) do
   local found, mark, state = lookAt(key)
   answers[i] = 0
   if found == ARGV[3 * i - 2] and #found == ${VERSION_LENGTH} then
     redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i])
-    answers[i] = (mark == '${AWAITED_HOLD}' or state == '${AWAITED_STATE}') and 2 or 1
+    answers[i] = isAwaited(mark, state) and 2 or 1
   end
 end
 return answers`);
