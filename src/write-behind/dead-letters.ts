@@ -1,3 +1,4 @@
+import { withVersion } from './row-version.js';
 import { byShard } from './shard-of.js';
 import type { Table } from './table.js';
 import type { DeadLetter, DeadLetters } from './write-behind.js';
@@ -54,7 +55,7 @@ export class EntityLetters implements DeadLetters<object, unknown> {
     return {
       id: table.idOf(payload),
       operation: operation === 'upsert' ? 'put' : 'delete',
-      ...(operation === 'upsert' && { row: table.decode(payload) }),
+      ...(operation === 'upsert' && { row: table.decode(withVersion(payload, table.versionLabel, version)) }),
       version: BigInt(version),
       error,
       attempts,

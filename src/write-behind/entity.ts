@@ -4,6 +4,7 @@ import { type Milliseconds, parseDuration } from '../engine/duration.js';
 import { Batch } from '../tiers/redis/batch.js';
 import { Backlog } from './backlog.js';
 import { EntityLetters } from './dead-letters.js';
+import { withVersion } from './row-version.js';
 import { Settling } from './settling.js';
 import { byShard, shardOf } from './shard-of.js';
 import type { Encoded, Table } from './table.js';
@@ -22,7 +23,7 @@ import type {
   WriteOptions,
   WriteReceipt,
 } from './write-behind.js';
-import type { KeyReading, KeyState, Marked, Write, WriteBuffer, WriteVersion } from './write-buffer.js';
+import type { KeyReading, KeyState, Marked, PendingWrite, Write, WriteBuffer, WriteVersion } from './write-buffer.js';
 
 /** Most ids in one query. */
 const MAX_LOAD = 500;
@@ -47,7 +48,9 @@ export interface EntityHost {
   /** Flushes the shard in this process, now. */
   flush(shard: number): Promise<void>;
   /** What only this process knows. */
-  figures(): Pick<WriteBehindStats, 'batches' | 'rowsPerSecond' | 'retries'> & { paused?: string | undefined };
+  figures(): Pick<WriteBehindStats, 'batches' | 'rowsPerSecond' | 'retries' | 'outdated'> & {
+    paused?: string | undefined;
+  };
 }
 
 /** Rows of one table behind a buffer: the public contract over buffer and table. */
@@ -93,12 +96,15 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
     const table = this.table();
     const [reading] = await this.readings([table.encodeId(id)]);
     if (reading?.kind !== 'pending') return undefined;
-    return reading.write.operation === 'delete' ? null : table.decode(reading.write.payload);
+    const payload = this.rowOf(reading.write);
+    return payload === null ? null : table.decode(payload);
   }
 
   async put(row: object, options: WriteOptions = {}): Promise<WriteReceipt> {
-    const { key, payload } = this.table().encode(row);
-    const version = await this.submit({ key, operation: 'upsert', payload }, options);
+    const table = this.table();
+    const { key, payload } = table.encode(row);
+    const write = { key, operation: 'upsert', payload, label: table.versionLabel } as const;
+    const version = await this.submit(write, options);
     return { version: BigInt(version as WriteVersion) };
   }
 
@@ -131,8 +137,11 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
         };
         throw new WriteBehindRowError(name, [problem]);
       }
-      const write = { key: next.key, operation: 'upsert', payload: next.payload, expected: reading.state } as const;
-      if ((await this.submit(write, options)) !== undefined) return table.decode(next.payload);
+      const { key, payload: changedPayload } = next;
+      const label = table.versionLabel;
+      const write = { key, operation: 'upsert', payload: changedPayload, label, expected: reading.state } as const;
+      const version = await this.submit(write, options);
+      if (version !== undefined) return table.decode(withVersion(changedPayload, label, version));
       // Others win again and again: they get a head start that differs from try to try.
       await new Promise<void>((resolve) => {
         setTimeout(resolve, Math.random() * 2 ** Math.min(tries, 6));
@@ -322,11 +331,15 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
 
   /** The row of a reading, from the database if the buffer has none. `keep`: what was found there is remembered. */
   private async payloadOf(reading: KeyReading, id: Encoded, keep: boolean): Promise<string | null> {
-    if (reading.kind === 'pending') return reading.write.operation === 'delete' ? null : reading.write.payload;
+    if (reading.kind === 'pending') return this.rowOf(reading.write);
     if (reading.kind === 'cached') return reading.payload;
     const payload = await this.loads.add(id);
     if (keep && reading.state !== undefined) this.remember(id.key, reading.state, payload);
     return payload;
+  }
+
+  private rowOf({ operation, payload, version }: PendingWrite): string | null {
+    return operation === 'delete' ? null : withVersion(payload, this.table().versionLabel, version);
   }
 
   private remember(key: string, state: KeyState, payload: string | null): void {

@@ -16,6 +16,7 @@ export class FlushFigures implements FlushReport {
   private batches = 0;
   private rows = 0;
   private retries = 0;
+  private late = 0;
   /** Time in which at least one batch was under way; batches of several shards overlap. */
   private busy: Milliseconds = 0;
   private lastEnd: Milliseconds = 0;
@@ -31,6 +32,14 @@ export class FlushFigures implements FlushReport {
     const end = performance.now();
     this.busy += end - Math.max(this.lastEnd, end - took);
     this.lastEnd = end;
+  }
+
+  outdated(rows: number): void {
+    this.late += rows;
+    this.log.warn(
+      `${this.entity} outdated`,
+      `${rows} ${rows === 1 ? 'write' : 'writes'} of ${this.entity} came too late: Postgres has rows with a higher version, and keeps them.`,
+    );
   }
 
   retry(kind: ErrorClass, error: unknown): void {
@@ -50,9 +59,14 @@ export class FlushFigures implements FlushReport {
     this.log.alarm(`${this.entity} letter`, `A row of ${this.entity} became a dead letter. ${remedy}`);
   }
 
-  read(): { batches: number; rowsPerSecond: number; retries: number } {
-    const { batches, retries } = this;
-    return { batches, retries, rowsPerSecond: this.busy === 0 ? 0 : Math.round((this.rows * 1_000) / this.busy) };
+  read(): { batches: number; rowsPerSecond: number; retries: number; outdated: number } {
+    const { batches, retries, late: outdated } = this;
+    return {
+      batches,
+      retries,
+      outdated,
+      rowsPerSecond: this.busy === 0 ? 0 : Math.round((this.rows * 1_000) / this.busy),
+    };
   }
 }
 

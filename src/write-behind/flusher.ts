@@ -17,6 +17,8 @@ export interface FlusherOptions {
 /** What a flusher tells: for the log and for figures. */
 export interface FlushReport {
   batch(rows: number, took: Milliseconds): void;
+  /** So many writes came too late: the database has rows with a higher version. */
+  outdated(rows: number): void;
   retry(kind: ErrorClass, error: unknown): void;
   letter(write: PendingWrite, reason: string): void;
 }
@@ -145,8 +147,9 @@ export class Flusher {
   /** Writes a batch. Where the rows are at fault it is halved until the bad ones are alone: their neighbours are written. */
   private async write(run: Run, writes: readonly PendingWrite[]): Promise<void> {
     const begin = performance.now();
+    let outdated: readonly string[];
     try {
-      await this.attempt(run, writes);
+      outdated = await this.attempt(run, writes);
     } catch (error) {
       if (error instanceof Lost) throw error;
       const kind = this.errors.classify(error);
@@ -160,19 +163,23 @@ export class Flusher {
       await this.write(run, writes.slice(middle));
       return;
     }
+    // Before ACK: once a write is not pending any more, its copy would show readers a row that the database does not have.
+    if (outdated.length > 0) await this.buffer.forget(run.shard, outdated);
     await this.buffer.ack(run.shard, writes);
-    this.report.batch(writes.length, performance.now() - begin);
+    this.report.batch(writes.length - outdated.length, performance.now() - begin);
+    if (outdated.length > 0) this.report.outdated(outdated.length);
   }
 
-  private async attempt(run: Run, writes: readonly PendingWrite[]): Promise<void> {
+  /** Answers the keys whose rows stay as they are, see `Table.write`. */
+  private async attempt(run: Run, writes: readonly PendingWrite[]): Promise<readonly string[]> {
     try {
-      await this.table.write(run.shard, run.epoch, writes, this.troubles.has(run.shard));
+      return await this.table.write(run.shard, run.epoch, writes, this.troubles.has(run.shard));
     } catch (error) {
       if (!(error instanceof FencedError)) throw error;
       // Somebody newer wrote; or the clock of Redis went back after it lost its memory, and we are the newest all the same: as
       // long as the claim still is ours, it may take a higher epoch. A second refusal ends the run.
       await this.renew(run, error.epoch + 1);
-      await this.table.write(run.shard, run.epoch, writes, true).catch((again: unknown) => {
+      return this.table.write(run.shard, run.epoch, writes, true).catch((again: unknown) => {
         throw again instanceof FencedError ? new Lost() : again;
       });
     }

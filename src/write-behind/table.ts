@@ -13,6 +13,8 @@ export interface Encoded {
  * `encode`, `encodeId` and `load`, and read by `decode`; in between they are plain text that nobody parses.
  */
 export interface Table {
+  /** Where rows have their version, see `withVersion`. Payloads of `encode` do not have it yet; those of `load` do. */
+  readonly versionLabel: string | undefined;
   /** Throws `WriteBehindRowError` with everything that is wrong: missing or unknown fields, types, NUL, too long. */
   encode(row: unknown): Encoded;
   /** Of an id (one value, or an object of the fields of a composite id). Throws `WriteBehindRowError`. */
@@ -27,8 +29,9 @@ export interface Table {
    * Writes if no newer epoch wrote to the shard; else throws `FencedError`. After any other error (see `classify`) no row is
    * written, or some, or all are a little later; but nothing once a newer epoch has written.
    * @param careful there was trouble lately: nothing may wait in the database for longer than the limits
+   * @returns the keys whose rows stay as they are, because their version is higher
    */
-  write(shard: number, epoch: number, writes: readonly PendingWrite[], careful?: boolean): Promise<void>;
+  write(shard: number, epoch: number, writes: readonly PendingWrite[], careful?: boolean): Promise<readonly string[]>;
   /** Looks at the catalogue again, after a schema error. Throws if the entity does not fit the table. */
   refresh(): Promise<void>;
   /** Whether the database answers. */

@@ -87,7 +87,7 @@ const TUNING = [
   ...['shards', 'flushDelay', 'batchSize', 'maxEntries', 'maxBytes', 'rowAttempts', 'constraintRetry', 'cacheTtl'],
   'deadValues',
 ];
-const ENTITY = [...TUNING, 'table', 'schema', 'id', 'columns', 'enums'];
+const ENTITY = [...TUNING, 'table', 'schema', 'id', 'columns', 'enums', 'versionField'];
 const KNOWN = [
   ...TUNING,
   ...['client', 'entities', 'processors', 'concurrency', 'overflow', 'writeTimeout', 'replicas', 'commandTimeout'],
@@ -135,9 +135,9 @@ export function resolveWriteBehind(options: WriteBehindOptions): ResolvedWriteBe
         continue;
       }
       inside.known(own, ENTITY);
-      const { table, schema, id, columns, enums } = own;
+      const { table, schema, id, columns, enums, versionField } = own;
       const tableOptions = Object.fromEntries(
-        Object.entries({ table, schema, id, columns, enums }).filter(([, value]) => value !== undefined),
+        Object.entries({ table, schema, id, columns, enums, versionField }).filter(([, value]) => value !== undefined),
       );
       entities.set(name, { buffer: resolveTuning(inside, own, base), table: tableOptions });
     }

@@ -55,26 +55,29 @@ export interface WriteBehindStats {
   rowsPerSecond: number;
   /** Batches tried again because the database did not take them for reasons of its own. */
   retries: number;
+  /** Writes that were not written, because the row's version in Postgres was higher (option `versionField`). */
+  outdated: number;
   /** Why this process does not flush at the moment. */
   paused?: string;
 }
 
 /**
  * Rows of one table, written to the buffer at once and to Postgres in batches. Reads see every acknowledged write. Inject
- * it with `@InjectWriteBehind('Product')`.
+ * it with `@InjectWriteBehind('Product')`. `Written`: the row as callers write it, where that is another one: with
+ * `versionField: 'version'` it may be `Omit<Row, 'version'>`.
  */
-export interface WriteBehind<Row, Id> {
+export interface WriteBehind<Row, Id, Written = Row> {
   /** The row as it was last written, wherever it is now; `null` if there is none. A copy of its own for each caller. */
   get(id: Id): Promise<Row | null>;
   /** Rows by the order of the ids. */
   getMany(ids: readonly Id[]): Promise<(Row | null)[]>;
   /** Writes the whole row, new or not. Takes the last place in the order of the row's writes. */
-  put(row: Row, options?: WriteOptions): Promise<WriteReceipt>;
+  put(row: Written, options?: WriteOptions): Promise<WriteReceipt>;
   /**
    * Reads, changes, and writes if nobody else wrote meanwhile; else again with the newer row, so `change` may run several
    * times. Throws `WriteBehindConflictError` if there is no such row.
    */
-  patch(id: Id, change: (row: Row) => Row | Promise<Row>, options?: WriteOptions): Promise<Row>;
+  patch(id: Id, change: (row: Row) => Written | Promise<Written>, options?: WriteOptions): Promise<Row>;
   delete(id: Id, options?: WriteOptions): Promise<WriteReceipt>;
   /** Resolves when what is pending now (of these ids, or all of it) is in Postgres or a dead letter. */
   flush(options?: { ids?: readonly Id[]; timeout?: Duration }): Promise<void>;

@@ -15,6 +15,8 @@ export interface Write {
   operation: WriteOperation;
   /** JSON text: the whole row by column, or of a delete the columns of the id. */
   payload: string;
+  /** Of a row whose copy for readers gets the write's version: what stands before it, see `withVersion`. */
+  label?: string | undefined;
   /** The write is taken only if the key still is in this state. */
   expected?: KeyState | undefined;
   /** Due at once instead of after the flush delay. */

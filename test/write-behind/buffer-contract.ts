@@ -5,6 +5,7 @@ import { type ModelRuns, modelContract } from './contract/model.js';
 import { type Open, Shard, write } from './contract/open-buffer.js';
 import { readingContract } from './contract/reading.js';
 import { settlingContract } from './contract/settling.js';
+import { versionsContract } from './contract/versions.js';
 import { wakingContract } from './contract/waking.js';
 import { writingContract } from './contract/writing.js';
 
@@ -17,6 +18,7 @@ export function bufferContract(name: string, open: Open, runs: ModelRuns): void 
     claimingContract(open);
     settlingContract(open);
     deadLetterContract(open);
+    versionsContract(open);
     modelContract(open, runs);
 
     it('is ready more than once, keeping what it has', async () => {

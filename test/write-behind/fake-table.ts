@@ -55,6 +55,9 @@ export class FakeTable implements Table {
   /** As they were committed. */
   readonly committed: Transaction[] = [];
   readonly loads: string[][] = [];
+  versionLabel: string | undefined;
+  /** Keys whose rows are newer than any write. */
+  readonly newer = new Set<string>();
   pings = 0;
   refreshes = 0;
   /** What the database has against a row; `undefined`: nothing. */
@@ -129,7 +132,7 @@ export class FakeTable implements Table {
     return rows;
   }
 
-  async write(shard: number, epoch: number, writes: readonly PendingWrite[], careful = false): Promise<void> {
+  async write(shard: number, epoch: number, writes: readonly PendingWrite[], careful = false): Promise<string[]> {
     const keys = writes.map(({ key }) => key);
     const transaction: Transaction = { shard, epoch, writes, careful, keys, outcome: 'open' };
     this.transactions.push(transaction);
@@ -141,6 +144,7 @@ export class FakeTable implements Table {
       throw error;
     }
     await this.reach('committed', transaction);
+    return keys.filter((key) => this.newer.has(key));
   }
 
   async refresh(): Promise<void> {
@@ -163,6 +167,7 @@ export class FakeTable implements Table {
       if (objection) throw objection;
     }
     for (const { key, operation, payload } of writes) {
+      if (this.newer.has(key)) continue;
       if (operation === 'upsert') this.rows.set(key, payload);
       else this.rows.delete(key);
     }

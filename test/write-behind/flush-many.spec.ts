@@ -48,7 +48,7 @@ describe('many ids at once', () => {
       clock: new SystemClock(),
       wake: () => undefined,
       flush,
-      figures: () => ({ batches: 0, rowsPerSecond: 0, retries: 0 }),
+      figures: () => ({ batches: 0, rowsPerSecond: 0, retries: 0, outdated: 0 }),
     };
     const settings = { name: 'Product', shards: 1, overflow: 'reject', writeTimeout: 10_000, replicas: 0 } as const;
     const entity = new BufferedEntity(buffer, () => table, host, settings);

@@ -41,6 +41,11 @@ export class Reports implements FlushReport {
   batches: number[] = [];
   retries: ErrorClass[] = [];
   letters: string[] = [];
+  late = 0;
+
+  outdated(rows: number): void {
+    this.late += rows;
+  }
 
   batch(rows: number): void {
     this.batches.push(rows);
@@ -98,6 +103,7 @@ export class Process implements Work {
           batches: this.reports.batches.length,
           rowsPerSecond: 0,
           retries: 0,
+          outdated: this.reports.late,
           paused: this.flusher.paused,
         }),
       },

@@ -1,5 +1,6 @@
 import { type Clock, elapsed } from '../../engine/clock.js';
 import type { Milliseconds } from '../../engine/duration.js';
+import { withVersion } from '../row-version.js';
 import type {
   BufferedLetter,
   BufferOptions,
@@ -165,7 +166,7 @@ export class MemoryShard {
   }
 
   private mark(write: Write, now: Milliseconds): Marked {
-    const { key, operation, payload, expected, urgent } = write;
+    const { key, operation, payload, label, expected, urgent } = write;
     const entry = this.waiting.get(key);
     if (expected && expected !== (entry ? `v${entry.version}` : this.copies.stateOf(this.copyOf(key)))) {
       return { status: 'conflict' };
@@ -180,9 +181,10 @@ export class MemoryShard {
     } else {
       this.waiting.add(write, this.nextVersion(), due);
     }
-    this.copies.put(this.copyOf(key), operation === 'upsert' ? payload : null);
+    const version = String(this.last);
+    this.copies.put(this.copyOf(key), operation === 'upsert' ? withVersion(payload, label, version) : null);
     this.marked++;
-    return { status: 'marked', version: String(this.last), wake: 'no' };
+    return { status: 'marked', version, wake: 'no' };
   }
 
   /** Whether somebody was told already to come as soon as this write needs it. */

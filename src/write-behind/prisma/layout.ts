@@ -11,6 +11,8 @@ export interface Layout {
   columns: Column[];
   /** Those of the id, in the order of their index. */
   id: Column[];
+  /** Gets the version of each write. */
+  version: Column | undefined;
 }
 
 /** Throws `CacheOptionsError` with everything that keeps rows of the entity from being written to the table. */
@@ -36,8 +38,9 @@ export function layOut(
   }
   const columns = columnsOf(entity, options, names.fields, catalogue, decimal, problems);
   const id = idOf(entity, options, columns, catalogue, problems);
+  const version = versionOf(entity, options, columns, id, catalogue, problems);
   if (problems.length > 0) throw unfit(entity, problems);
-  return { table, fence, columns, id };
+  return { table, fence, columns, id, version };
 }
 
 function columnsOf(
@@ -180,6 +183,33 @@ function flawOfId(column: Column): string | undefined {
   if (column.list || !column.codec.keyText) {
     return `Values of type ${column.sqlType} that look different may be equal, so they do not identify a row here. Use another id, such as a uuid, a number or a text.`;
   }
+  return undefined;
+}
+
+function versionOf(
+  entity: string,
+  { versionField: field }: EntityOptions,
+  columns: readonly Column[],
+  id: readonly Column[],
+  catalogue: Catalogue,
+  problems: OptionProblem[],
+): Column | undefined {
+  if (field === undefined) return undefined;
+  const column = columns.find((one) => one.field === field);
+  const remedy = column
+    ? flawOfVersion(column, id, catalogue)
+    : `${entity} has no such field, only ${columns.map((one) => one.field).join(', ')}: add a BigInt field to the model, and migrate.`;
+  if (remedy) problems.push({ option: `${entity}.versionField`, value: field, remedy });
+  return column;
+}
+
+function flawOfVersion(column: Column, id: readonly Column[], catalogue: Catalogue): string | undefined {
+  const type = catalogue.columns.find(({ name }) => name === column.name)?.type;
+  if (type !== 'int8' || column.list) {
+    return `Its column is of type ${column.sqlType}: versions need a bigint, which is a BigInt field.`;
+  }
+  if (column.generated || column.fixed) return 'The database makes its values: name a column that can be written.';
+  if (id.includes(column)) return 'It is part of the id: name a field that may change.';
   return undefined;
 }
 

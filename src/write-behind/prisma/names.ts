@@ -13,6 +13,12 @@ export interface EntityOptions {
   columns?: Readonly<Record<string, string>>;
   /** Of enum fields: the database's label of each Prisma name. Needed for names with `@map`, which clients do not tell. */
   enums?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /**
+   * A BigInt field that gets the version of each write: microseconds since 1970 by the clock of the buffer, growing with every
+   * write of the row. A row whose version in the database is higher stays as it is, also when it would be deleted. Callers need
+   * not pass the field; what they pass is ignored. Default: none.
+   */
+  versionField?: string;
 }
 
 export interface FieldName {

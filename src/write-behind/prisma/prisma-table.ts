@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../../engine/duration.js';
+import { labelOf, withVersion } from '../row-version.js';
 import { type Encoded, FencedError, type Table } from '../table.js';
 import type { PendingWrite } from '../write-buffer.js';
 import { readCatalogue } from './catalogue.js';
@@ -33,6 +34,7 @@ interface Prepared {
   fields: readonly FieldName[];
   codec: RowCodec;
   sql: Statements;
+  versionLabel: string | undefined;
 }
 
 /** @param fields what callers write already: without a model the table would say it, and forget what was dropped */
@@ -48,8 +50,9 @@ async function prepare(
   const layout = layOut(entity, options, names, found);
   return {
     fields: layout.columns.map(({ field, name }) => ({ field, column: name })),
-    codec: new RowCodec(entity, layout.columns, layout.id),
+    codec: new RowCodec(entity, layout.columns, layout.id, layout.version),
     sql: statementsOf(layout),
+    versionLabel: layout.version && labelOf(layout.version.name),
   };
 }
 
@@ -64,6 +67,10 @@ class PrismaTable implements Table {
     this.#entity = entity;
     this.#options = options;
     this.#prepared = prepared;
+  }
+
+  get versionLabel(): string | undefined {
+    return this.#prepared.versionLabel;
   }
 
   encode(row: unknown): Encoded {
@@ -97,30 +104,39 @@ class PrismaTable implements Table {
    * As long as there is no trouble one statement does it: half the CPU time of a transaction. Deletes need one: what they see
    * must be younger than the fence.
    */
-  async write(shard: number, epoch: number, writes: readonly PendingWrite[], careful = false): Promise<void> {
+  async write(
+    shard: number,
+    epoch: number,
+    writes: readonly PendingWrite[],
+    careful = false,
+  ): Promise<readonly string[]> {
     const { sql } = this.#prepared;
     if (careful || writes.some((write) => write.operation === 'delete'))
       return this.#transact(sql, shard, epoch, writes);
     const { statementTimeout } = this.#options;
-    const upserts = arrayOf(writes.map((write) => write.payload));
     const fence = [this.#scoped, shard, `${epoch}`, `${statementTimeout}`];
-    const statement = this.#client.$executeRawUnsafe(sql.fencedUpsert, upserts, ...fence);
+    const statement = this.#client.$executeRawUnsafe(sql.fencedUpsert, this.#arrayOf(writes), ...fence);
     const written = await withDeadline(statement, 2 * statementTimeout);
     if (written === 0) {
       const known = await withDeadline(this.#epochOf(this.#client, sql, shard, epoch), 2 * statementTimeout);
       if (known > epoch) throw new FencedError(known);
     }
-    if (written < writes.length && !sql.keeps) throw dropped(writes.length - written, writes.length);
+    return withDeadline(this.#leftOut(this.#client, sql, writes, written), 2 * statementTimeout);
   }
 
-  async #transact(sql: Statements, shard: number, epoch: number, writes: readonly PendingWrite[]): Promise<void> {
+  async #transact(
+    sql: Statements,
+    shard: number,
+    epoch: number,
+    writes: readonly PendingWrite[],
+  ): Promise<readonly string[]> {
     const { statementTimeout } = this.#options;
     const transaction = this.#client.$transaction((tx) => this.#write(tx, sql, shard, epoch, writes), {
       maxWait: statementTimeout,
       // The database's limit comes first: it names the reason, and its locks are gone at once.
       timeout: Math.ceil(1.25 * statementTimeout),
     });
-    await withDeadline(transaction, 4 * statementTimeout);
+    return withDeadline(transaction, 4 * statementTimeout);
   }
 
   async #write(
@@ -129,17 +145,52 @@ class PrismaTable implements Table {
     shard: number,
     epoch: number,
     writes: readonly PendingWrite[],
-  ): Promise<void> {
+  ): Promise<readonly string[]> {
     await this.#fence(tx, sql, shard, epoch);
-    const upserts = payloadsOf(writes, 'upsert');
-    const deletes = payloadsOf(writes, 'delete');
+    const upserts = writes.filter(({ operation }) => operation === 'upsert');
+    const deletes = writes.filter(({ operation }) => operation === 'delete');
     // Both kinds in one order: somebody else may delete what we write and write what we delete.
-    if (deletes.length > 0) await tx.$executeRawUnsafe(sql.lock, arrayOf(writes.map((write) => write.payload)));
+    if (deletes.length > 0) await tx.$executeRawUnsafe(sql.lock, this.#arrayOf(writes));
+    const newer: string[] = [];
     if (upserts.length > 0) {
-      const written = await tx.$executeRawUnsafe(sql.upsert, arrayOf(upserts));
-      if (written < upserts.length && !sql.keeps) throw dropped(upserts.length - written, upserts.length);
+      const written = await tx.$executeRawUnsafe(sql.upsert, this.#arrayOf(upserts));
+      newer.push(...(await this.#leftOut(tx, sql, upserts, written)));
     }
-    if (deletes.length > 0) await tx.$executeRawUnsafe(sql.remove, arrayOf(deletes));
+    if (deletes.length > 0) {
+      const removed = await tx.$executeRawUnsafe(sql.remove, this.#arrayOf(deletes));
+      // Most of those that were not removed were not there.
+      if (removed < deletes.length && sql.newer) newer.push(...(await this.#found(tx, sql.newer, deletes)).newer);
+    }
+    return newer;
+  }
+
+  /** The keys of upserts that were not written because their rows are newer. Throws if there is no such reason. */
+  async #leftOut(
+    queries: PrismaQueries,
+    sql: Statements,
+    upserts: readonly PendingWrite[],
+    written: number,
+  ): Promise<readonly string[]> {
+    if (written >= upserts.length || sql.keeps) return [];
+    const { there, newer } = sql.newer ? await this.#found(queries, sql.newer, upserts) : { there: written, newer: [] };
+    if (there < upserts.length) throw dropped(upserts.length - there, upserts.length);
+    return newer;
+  }
+
+  /** How many rows are there with their version or a higher one, and the keys of the latter. */
+  async #found(
+    queries: PrismaQueries,
+    newer: string,
+    writes: readonly PendingWrite[],
+  ): Promise<{ there: number; newer: string[] }> {
+    const rows = await queries.$queryRawUnsafe<{ place: number; newer: boolean }[]>(newer, this.#arrayOf(writes));
+    const keys = rows.flatMap((row) => (row.newer ? [(writes[row.place - 1] as PendingWrite).key] : []));
+    return { there: rows.length, newer: keys };
+  }
+
+  #arrayOf(writes: readonly PendingWrite[]): string {
+    const { versionLabel } = this.#prepared;
+    return arrayOf(writes.map(({ payload, version }) => withVersion(payload, versionLabel, version)));
   }
 
   /** Waits for whoever else writes to the shard, and lets nobody with an older epoch write after us. */
@@ -172,10 +223,6 @@ class PrismaTable implements Table {
 function dropped(missing: number, of: number): Error {
   const error = new Error(`${missing} of ${of} rows were not written: a trigger or rule of the table drops them.`);
   return Object.assign(error, { code: NO_DATA });
-}
-
-function payloadsOf(writes: readonly PendingWrite[], operation: PendingWrite['operation']): string[] {
-  return writes.filter((write) => write.operation === operation).map((write) => write.payload);
 }
 
 function arrayOf(payloads: readonly string[]): string {

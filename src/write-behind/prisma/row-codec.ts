@@ -40,8 +40,11 @@ export class RowCodec {
   readonly #fields: ReadonlySet<string>;
   readonly #idFields: ReadonlySet<string>;
 
-  /** @param id the columns of the id, in the order of their index */
-  constructor(entity: string, columns: readonly Column[], id: readonly Column[]) {
+  /**
+   * @param id the columns of the id, in the order of their index
+   * @param version gets its value later: what callers pass for it is ignored
+   */
+  constructor(entity: string, columns: readonly Column[], id: readonly Column[], version?: Column) {
     const write = (column: Column): WrittenColumn => ({
       ...column,
       label: `${JSON.stringify(column.name)}:`,
@@ -49,7 +52,7 @@ export class RowCodec {
     });
     this.#entity = entity;
     this.#columns = columns;
-    this.#written = columns.filter((column) => !column.generated).map(write);
+    this.#written = columns.filter((column) => !column.generated && column !== version).map(write);
     this.#id = id.map(write);
     this.#fields = new Set(columns.map((column) => column.field));
     this.#idFields = new Set(id.map((column) => column.field));

@@ -274,8 +274,9 @@ export class RedisBuffer implements WriteBuffer {
     const { shards, flushDelay, grace, maxEntries, maxBytes, batchSize, cacheTtl } = this.options;
     const names = [...keys.all, ...writes.map(({ key }) => keys.cached(key))];
     const args: (string | number)[] = [shards, flushDelay, grace, maxEntries, maxBytes, batchSize, cacheTtl];
-    for (const { key, operation, payload, expected = '', urgent } of writes) {
-      args.push(key, (operation === 'upsert' ? 'u' : 'd') + payload, expected, this.versions.next(), urgent ? 1 : 0);
+    for (const { key, operation, payload, label = '', expected = '', urgent } of writes) {
+      const copy = this.versions.next() + label;
+      args.push(key, (operation === 'upsert' ? 'u' : 'd') + payload, expected, copy, urgent ? 1 : 0);
     }
     const answers = ((await this.run(MARK, names, args, true)) as Buffer[]).map(text);
     let wake = answers.pop() as Wake;

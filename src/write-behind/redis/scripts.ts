@@ -34,7 +34,8 @@ const ALLOW_OOM = '#!lua flags=allow-oom\n';
  * hot key cannot postpone its own flush. Nobody has to wake if somebody was told to come as soon as this write needs it, and
  * is not overdue.
  * KEYS: 1-6, then cached for each write. ARGV: shards, delay, grace, maxEntries, maxBytes, batchSize, cacheTtl, then for
- * each write key, payload, expected state or '', version of the cached row, urgent (1 or 0).
+ * each write key, payload, expected state or '', version of the cached row, urgent (1 or 0). After the version of the cached
+ * row comes what stands in that row before the version of the write, if rows have it: see row-version.ts.
  * Answers for each write its version, '' (full) or '-' (conflict); then who has to wake: no, later, now.
  */
 export const MARK = script(`${time}${sizes}
@@ -70,7 +71,16 @@ for i = 1, #KEYS - 6 do
     else
       redis.call('ZADD', KEYS[1], 'NX', now + delay, key)
     end
-    if ttl > 0 then redis.call('SET', cached, ARGV[at + 4] .. payload, 'PX', ttl) else redis.call('UNLINK', cached) end
+    if ttl > 0 then
+      local copy = ARGV[at + 4] .. payload
+      if #ARGV[at + 4] > 16 then
+        local head, label = string.sub(ARGV[at + 4], 1, 16), string.sub(ARGV[at + 4], 17)
+        copy = head .. string.sub(payload, 1, -2) .. label .. answers[i] .. '"}'
+      end
+      redis.call('SET', cached, copy, 'PX', ttl)
+    else
+      redis.call('UNLINK', cached)
+    end
     marked, hurry = marked + 1, hurry or urgent
   end
 end
