@@ -1,6 +1,7 @@
 import { type Clock, elapsed } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { DatabaseGate } from './database-gate.js';
+import type { Parents } from './parents.js';
 import { type ErrorClass, FencedError, type Table } from './table.js';
 import type { Claim, Failure, PendingWrite, WriteBuffer } from './write-buffer.js';
 
@@ -12,6 +13,8 @@ export interface FlusherOptions {
   id: string;
   clock: Clock;
   random: () => number;
+  /** What rows of this entity refer to. */
+  parents?: Pick<Parents, 'written'> | undefined;
 }
 
 /** What a flusher tells: for the log and for figures. */
@@ -57,7 +60,7 @@ interface Run {
   shard: number;
   owner: string;
   epoch: number;
-  /** When it has to make room for other shards. */
+  /** When the halving of a batch has to make room for other shards. */
   end: Milliseconds;
 }
 
@@ -132,9 +135,10 @@ export class Flusher {
       const run: Run = { shard, owner, epoch: claimed.epoch, end: begin + BUDGET };
       while (claimed.status === 'claimed' && claimed.writes.length > 0) {
         run.epoch = claimed.epoch;
+        await this.letParentsGoFirst(run, claimed.writes);
         await this.write(run, claimed.writes);
         this.recovered(shard);
-        if (this.now() > run.end) break;
+        if (this.now() > begin + BUDGET) break;
         claimed = await claim(0);
       }
     } catch (error) {
@@ -142,6 +146,16 @@ export class Flusher {
       if (error instanceof NotWritten) pause = this.troubled(shard, error);
     }
     return this.buffer.release(shard, owner, Math.min(pause, HAND_OVER));
+  }
+
+  private async letParentsGoFirst(run: Run, writes: readonly PendingWrite[]): Promise<void> {
+    const { parents } = this.options;
+    // Deletes refer to nothing.
+    if (!parents || writes.every(({ operation }) => operation === 'delete')) return;
+    if (!(await parents.written())) return;
+    // The time of waiting is not that of the statement, nor that of finding a bad row.
+    await this.renew(run);
+    run.end = this.now() + BUDGET;
   }
 
   /** Writes a batch. Where the rows are at fault it is halved until the bad ones are alone: their neighbours are written. */

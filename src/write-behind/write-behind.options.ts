@@ -1,5 +1,6 @@
 import { Check, isRecord } from '../cache.check.js';
 import type { Duration, Milliseconds } from '../engine/duration.js';
+import { resolveDependsOn } from './depends-on.js';
 import type { EntityOptions as TableOptions } from './prisma/names.js';
 import type { PrismaClientLike } from './prisma/prisma-client-like.js';
 import type { BufferOptions } from './write-buffer.js';
@@ -33,7 +34,13 @@ export interface EntityTuning {
 }
 
 /** Options of one entity. Names default to what the Prisma client and the catalogue say. */
-export interface EntityOptions extends EntityTuning, TableOptions {}
+export interface EntityOptions extends EntityTuning, TableOptions {
+  /**
+   * Entities whose rows this one's refer to by foreign keys: `['Customer']`. Before a batch is written, what is pending of
+   * them is, or a quarter of `lease` has gone by. Not in circles. Default: none, and rows that come too early are tried again.
+   */
+  dependsOn?: readonly string[];
+}
 
 /** Options of `writeBehind()`. Times: see `Duration`. */
 export interface WriteBehindOptions extends EntityTuning {
@@ -68,9 +75,15 @@ export interface WriteBehindOptions extends EntityTuning {
   drainTimeout?: Duration;
 }
 
+export interface ResolvedEntity {
+  buffer: BufferOptions;
+  table: TableOptions;
+  dependsOn: readonly string[];
+}
+
 /** The options with all defaults, times in milliseconds. */
 export interface ResolvedWriteBehind {
-  entities: ReadonlyMap<string, { buffer: BufferOptions; table: TableOptions }>;
+  entities: ReadonlyMap<string, ResolvedEntity>;
   processors: boolean;
   concurrency: number;
   overflow: 'block' | 'reject' | 'sync';
@@ -87,7 +100,7 @@ const TUNING = [
   ...['shards', 'flushDelay', 'batchSize', 'maxEntries', 'maxBytes', 'rowAttempts', 'constraintRetry', 'cacheTtl'],
   'deadValues',
 ];
-const ENTITY = [...TUNING, 'table', 'schema', 'id', 'columns', 'enums', 'versionField'];
+const ENTITY = [...TUNING, 'table', 'schema', 'id', 'columns', 'enums', 'versionField', 'dependsOn'];
 const KNOWN = [
   ...TUNING,
   ...['client', 'entities', 'processors', 'concurrency', 'overflow', 'writeTimeout', 'replicas', 'commandTimeout'],
@@ -123,10 +136,12 @@ export function resolveWriteBehind(options: WriteBehindOptions): ResolvedWriteBe
   }
   const grace = check.time('grace', options.grace, 1_000, 1);
   const base = resolveTuning(check, options, { ...DEFAULTS, grace });
-  const entities = new Map<string, { buffer: BufferOptions; table: TableOptions }>();
+  const entities = new Map<string, ResolvedEntity>();
   if (!isRecord(options.entities) || Object.keys(options.entities).length === 0) {
     check.fail('entities', options.entities, 'Name at least one model: entities: { Product: {} }.');
   } else {
+    const all = new Map(Object.entries(options.entities).filter(([, own]) => isRecord(own)));
+    const parents = resolveDependsOn(check, all);
     for (const [name, own] of Object.entries(options.entities)) {
       const inside = check.inside(`entities.${name}`);
       if (!/^\w{1,64}$/.test(name)) inside.fail('name', name, 'Use the name of a Prisma model.');
@@ -139,7 +154,8 @@ export function resolveWriteBehind(options: WriteBehindOptions): ResolvedWriteBe
       const tableOptions = Object.fromEntries(
         Object.entries({ table, schema, id, columns, enums, versionField }).filter(([, value]) => value !== undefined),
       );
-      entities.set(name, { buffer: resolveTuning(inside, own, base), table: tableOptions });
+      const dependsOn = parents.get(name) ?? [];
+      entities.set(name, { buffer: resolveTuning(inside, own, base), table: tableOptions, dependsOn });
     }
   }
   const resolved: ResolvedWriteBehind = {

@@ -10,6 +10,7 @@ import { BufferedEntity } from './entity.js';
 import { FlushFigures } from './flush-figures.js';
 import { Flusher } from './flusher.js';
 import { MemoryBuffer } from './memory-buffer.js';
+import { type Parent, Parents } from './parents.js';
 import { classify, messageOf } from './prisma/classify.js';
 import type { PrismaClientLike } from './prisma/prisma-client-like.js';
 import { openTable } from './prisma/prisma-table.js';
@@ -18,7 +19,7 @@ import { RedisBuffer } from './redis/redis-buffer.js';
 import type { Table } from './table.js';
 import { TimerWakeUps, type WakeUps, type Work } from './wake-ups.js';
 import { WriteBehindDatabaseError } from './write-behind.errors.js';
-import type { ResolvedWriteBehind, WriteBehindOptions } from './write-behind.options.js';
+import type { ResolvedEntity, ResolvedWriteBehind, WriteBehindOptions } from './write-behind.options.js';
 import type { OpenedWriteBehind, WriteBehindContext } from './write-behind.port.js';
 import type { WriteBuffer } from './write-buffer.js';
 
@@ -136,9 +137,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
 
   private makePart(name: string): Part {
     const { clock, random, namespace } = this.context;
-    const { buffer: options } = this.options.entities.get(name) as {
-      buffer: ConstructorParameters<typeof RedisBuffer>[3];
-    };
+    const { buffer: options } = this.settingsOf(name);
     const buffer = this.server
       ? new RedisBuffer(this.server, namespace, name, options, random)
       : new MemoryBuffer(name, options, clock, random);
@@ -172,9 +171,7 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
     const { lease } = this.options;
     await Promise.all(
       [...this.parts.values()].map(async (part) => {
-        const { buffer, table: names } = this.options.entities.get(part.name) as NonNullable<
-          ReturnType<ResolvedWriteBehind['entities']['get']>
-        >;
+        const { buffer, table: names, dependsOn } = this.settingsOf(part.name);
         const settings = { ...names, scope: this.scope, statementTimeout: Math.floor(lease / 2) };
         let table: Table;
         try {
@@ -188,11 +185,35 @@ export class WriteBehindRuntime implements OpenedWriteBehind, Work {
         }
         const { batchSize, flushDelay } = buffer;
         const { clock, random } = this.context;
-        const own = { batchSize, flushDelay, lease, id: this.id, clock, random };
+        const parents = this.parentsOf(dependsOn);
+        const own = { batchSize, flushDelay, lease, id: this.id, clock, random, parents };
         part.flusher = new Flusher(part.buffer, table, gate, { classify, messageOf }, part.figures, own);
       }),
     );
     if (problems.length > 0) throw new CacheOptionsError(problems, 'Write-behind does not fit the database');
+  }
+
+  private settingsOf(name: string): ResolvedEntity {
+    return this.options.entities.get(name) as ResolvedEntity;
+  }
+
+  private parentsOf(names: readonly string[]): Parents | undefined {
+    if (names.length === 0) return undefined;
+    const parents = names.map((name): Parent => {
+      const part = this.parts.get(name) as Part;
+      return {
+        shards: part.shards,
+        flushDelay: this.settingsOf(name).buffer.flushDelay,
+        buffer: part.buffer,
+        paused: () => part.flusher?.paused,
+        flush: async (shard) => part.flusher?.flush(shard),
+        wake: (shard, delay) => {
+          if (!this.stopped) this.wakeUps.wake(name, shard, delay);
+        },
+      };
+    });
+    const { lease, concurrency } = this.options;
+    return new Parents(parents, lease / 4, concurrency, this.context.clock);
   }
 
   private async openBuffers(): Promise<void> {

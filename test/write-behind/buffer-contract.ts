@@ -3,6 +3,7 @@ import { claimingContract } from './contract/claiming.js';
 import { deadLetterContract } from './contract/dead-letters.js';
 import { type ModelRuns, modelContract } from './contract/model.js';
 import { type Open, Shard, write } from './contract/open-buffer.js';
+import { parentsContract } from './contract/parents.js';
 import { readingContract } from './contract/reading.js';
 import { settlingContract } from './contract/settling.js';
 import { versionsContract } from './contract/versions.js';
@@ -19,6 +20,7 @@ export function bufferContract(name: string, open: Open, runs: ModelRuns): void 
     settlingContract(open);
     deadLetterContract(open);
     versionsContract(open);
+    parentsContract(open);
     modelContract(open, runs);
 
     it('is ready more than once, keeping what it has', async () => {

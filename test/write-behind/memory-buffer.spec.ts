@@ -13,7 +13,7 @@ const openAt =
     const dice = { share: 0 };
     const buffer = new MemoryBuffer('Product', { ...usual, ...options }, clock, () => dice.share);
     await buffer.start();
-    return { buffer, dice, pass: (ms) => clock.advance(ms), check: async () => {} };
+    return { buffer, clock, dice, pass: (ms) => clock.advance(ms), check: async () => {} };
   };
 
 bufferContract('A buffer in memory', (options) => openAt(new FakeClock())(options), { numRuns: 500, exact: true });

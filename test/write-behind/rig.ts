@@ -2,7 +2,7 @@ import type { Duration } from '../../src/engine/duration.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { DatabaseGate } from '../../src/write-behind/database-gate.js';
 import { BufferedEntity, type EntitySettings } from '../../src/write-behind/entity.js';
-import { Flusher, type FlushReport } from '../../src/write-behind/flusher.js';
+import { Flusher, type FlusherOptions, type FlushReport } from '../../src/write-behind/flusher.js';
 import { MemoryBuffer } from '../../src/write-behind/memory-buffer.js';
 import { shardOf } from '../../src/write-behind/shard-of.js';
 import type { ErrorClass, Table } from '../../src/write-behind/table.js';
@@ -77,6 +77,7 @@ export class Process implements Work {
     private readonly rig: Rig,
     name: string,
     private readonly table: Table,
+    parents?: FlusherOptions['parents'],
   ) {
     const { buffer, clock, options } = rig;
     this.gate = new DatabaseGate(
@@ -85,7 +86,7 @@ export class Process implements Work {
       () => void this.sweep(true),
     );
     const { batchSize, flushDelay, shards } = rig.bufferOptions;
-    const own = { batchSize, flushDelay, lease: LEASE, id: name, clock, random: () => this.share };
+    const own = { batchSize, flushDelay, lease: LEASE, id: name, clock, random: () => this.share, parents };
     this.flusher = new Flusher(buffer, table, this.gate, databaseErrors, this.reports, own);
     this.wakeUps = new TimerWakeUps(clock);
     const settings = { name: 'Item', shards, overflow: 'block', writeTimeout: 5_000, replicas: 1 } as const;
@@ -177,8 +178,8 @@ export class Rig {
   }
 
   /** @param table if it sees the table in another way than the others */
-  process(table: Table = this.table): Process {
-    return new Process(this, `p${++this.made}`, table);
+  process(table: Table = this.table, parents?: FlusherOptions['parents']): Process {
+    return new Process(this, `p${++this.made}`, table, parents);
   }
 
   /** Lets what was begun go as far as it can, and then time go by. */

@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import type { Clock } from '../../../src/engine/clock.js';
 import type {
   BufferOptions,
   ClaimOptions,
@@ -12,6 +13,8 @@ import type {
 /** A buffer, and what a test needs beside it. */
 export interface OpenBuffer {
   readonly buffer: WriteBuffer;
+  /** That of a process; it goes as fast as the buffer's own time. */
+  readonly clock: Clock;
   /** What the buffer's random source answers. */
   readonly dice: { share: number };
   /** Lets at least so much of the buffer's own time go by. */

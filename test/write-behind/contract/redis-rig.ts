@@ -59,6 +59,7 @@ export function useBuffers(url: () => string = redisUrl): BufferRig {
       const keys = (shard: number) => new ShardKeys(namespace, 'Product', shard);
       return {
         buffer,
+        clock: new SystemClock(),
         dice,
         namespace,
         keys,
