@@ -48,7 +48,7 @@ export class Actions {
 
   #signed(op, prev) {
     const { name } = this.recorder;
-    return { writer: name, op: BigInt(op), prev, payload: payloadOf(`${name}:${op}`) };
+    return { writer: name, op: BigInt(op), prev, payload: payloadOf(`${name}:${op}`), version: null };
   }
 }
 

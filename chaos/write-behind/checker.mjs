@@ -55,6 +55,9 @@ export class Checker {
       checker.judge({ ...base, tag, by: 'the end, in its dead letter,' }, checker.owed, 1);
     }
     const torn = row !== undefined && row.payload !== payloadOf(row.tag);
+    const told = this.history.writes.get(row?.tag)?.version;
+    if (row?.version && told !== undefined && BigInt(row.version) !== told)
+      this.#violation(4, key, `Postgres has version ${row.version} of a write that was told ${told}`);
     const least = letter ? checker.floor : checker.owed;
     checker.judge({ ...base, tag: row?.tag ?? null, n: row?.n, torn, by: 'the end, in Postgres,' }, least, 6);
   }

@@ -3,7 +3,7 @@ import { micros } from '../lib/time.mjs';
 
 /**
  * @typedef {object} Evidence
- * @property {Map<string, { tag: string, n: number, payload: string }>} rows by entity/id
+ * @property {Map<string, { tag: string, n: number, payload: string, version: string | null }>} rows by entity/id
  * @property {{ key: string, at: number, tag: string | null, n: number | null, xid: string }[]} rowLog in the order of commits; `at` as of
  *   `micros`
  * @property {{ scope: string, shard: number, epoch: bigint, worker: string, xid: string }[]} fenceLog
@@ -24,10 +24,10 @@ export async function collect(stage, prefix, from) {
   const letters = new Map();
   for (const [entity, table] of Object.entries(ENTITIES)) {
     const found = await stage.servers.withPostgres((client) =>
-      client.query(`SELECT id, n, writer, op, payload FROM ${table} WHERE starts_with(id, $1)`, [prefix]),
+      client.query(`SELECT id, n, writer, op, payload, version FROM ${table} WHERE starts_with(id, $1)`, [prefix]),
     );
-    for (const { id, n, writer, op, payload } of found.rows)
-      rows.set(`${entity}/${id}`, { tag: `${writer}:${op}`, n, payload });
+    for (const { id, n, writer, op, payload, version } of found.rows)
+      rows.set(`${entity}/${id}`, { tag: `${writer}:${op}`, n, payload, version });
     for (const letter of await stage.control.call('letters', entity)) letters.set(`${entity}/${letter.id}`, letter);
   }
   const { rowLog, fenceLog } = await stage.servers.withPostgres((client) => logs(client, from));

@@ -18,6 +18,17 @@ export const WRITE_BEHIND = {
   requireDurability: true,
 };
 
+/** With odd seeds rows have versions, and children wait for pending parents: both change what becomes of a batch. */
+export function entitiesOf(seed) {
+  const [item, child] = [
+    { schema: 'chaos', table: 'item' },
+    { schema: 'chaos', table: 'child' },
+  ];
+  if (seed % 2 === 0) return { Item: item, Child: child };
+  const versionField = 'version';
+  return { Item: { ...item, versionField }, Child: { ...child, versionField, dependsOn: ['Item'] } };
+}
+
 /** Everything dirty is flushed within delay + grace + sweep + lease. Faults come one after the other, and other programs use
  * this machine, too: four times as long. */
 export const boundOf = ({ flushDelay, grace, sweep, lease }) => 4 * (flushDelay + grace + sweep + lease) + 3_000;

@@ -2,8 +2,12 @@ import { readFile } from 'node:fs/promises';
 
 const FENCE = new URL('../../prisma/migrations/20261121120000_strata_fence/migration.sql', import.meta.url);
 
-/** What a row tells of the write that made it: `writer` and `op` name it, `prev` the write that a patch has read. */
-const ROW = 'n int NOT NULL CHECK (n >= 0), writer text NOT NULL, op bigint NOT NULL, prev text, payload text NOT NULL';
+/**
+ * What a row tells of the write that made it: `writer` and `op` name it, `prev` the write that a patch has read. `version`: see
+ * `entitiesOf` in plan.mjs.
+ */
+const ROW =
+  'n int NOT NULL CHECK (n >= 0), writer text NOT NULL, op bigint NOT NULL, prev text, payload text NOT NULL, version bigint';
 
 /**
  * Two tables, and triggers that write down every change of a row and of a fence. A trigger runs while its transaction

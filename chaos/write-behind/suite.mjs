@@ -8,7 +8,7 @@ import { Checker } from './checker.mjs';
 import { collect, endOfLogs } from './evidence.mjs';
 import { History } from './history.mjs';
 import { load } from './load.mjs';
-import { boundOf, planOf, WRITE_BEHIND } from './plan.mjs';
+import { boundOf, entitiesOf, planOf, WRITE_BEHIND } from './plan.mjs';
 import { readRecords } from './record.mjs';
 import { makeTables } from './schema.mjs';
 import { Stage } from './stage.mjs';
@@ -16,7 +16,6 @@ import { Watch } from './watch.mjs';
 
 const [WRITERS, WORKERS] = [3, 3];
 const DRAIN_MS = 90_000;
-const ENTITIES = { Item: { schema: 'chaos', table: 'item' }, Child: { schema: 'chaos', table: 'child' } };
 
 /** Durable write-behind: processes and servers are killed, stopped and cut off, and no acknowledged write may be lost. */
 export class WriteBehindSuite {
@@ -45,6 +44,7 @@ export class WriteBehindSuite {
   constructor(options, say) {
     this.options = options;
     this.say = say;
+    this.entities = entitiesOf(options.seed);
   }
 
   async run() {
@@ -67,7 +67,7 @@ export class WriteBehindSuite {
   async #round(round) {
     this.say(`Round ${round.name}: ${round.faults.length} faults, appendfsync ${round.appendfsync}`);
     await this.servers.setAppendfsync(round.appendfsync);
-    const writeBehind = { ...WRITE_BEHIND, entities: ENTITIES, ...round.writeBehind };
+    const writeBehind = { ...WRITE_BEHIND, entities: this.entities, ...round.writeBehind };
     const { dist, client } = this.snapshot;
     const { databaseUrl, redisUrl } = this.servers;
     const { seed, pool, postgresAway } = round;
@@ -114,7 +114,7 @@ export class WriteBehindSuite {
     );
     if (!drained) return;
     this.figures.drain = Math.max(this.figures.drain, performance.now() - begin);
-    for (const entity of Object.keys(ENTITIES)) await stage.control.call('flush', entity, 10_000);
+    for (const entity of Object.keys(this.entities)) await stage.control.call('flush', entity, 10_000);
     await sleep(WRITE_BEHIND.cacheTtl / 2);
   }
 
@@ -122,7 +122,7 @@ export class WriteBehindSuite {
     const quietSince = micros();
     const folder = join(this.servers.folder, 'history');
     const keys = [...new History(readRecords(folder), stage.ends).keys.keys()];
-    for (const entity of Object.keys(ENTITIES)) {
+    for (const entity of Object.keys(this.entities)) {
       const ids = keys.filter((key) => key.startsWith(`${entity}/`)).map((key) => key.slice(entity.length + 1));
       for (let i = 0; i < ids.length; i += 100)
         await stage.control.call('act', 'getMany', entity, ids.slice(i, i + 100));

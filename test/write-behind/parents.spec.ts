@@ -154,6 +154,18 @@ describe('who refers to rows that are pending', () => {
     await Promise.all(all);
     expect([most, rig.table.rows.size]).toEqual([2, 40]);
   });
+
+  it('flushes nothing more for those who have waited long enough', async () => {
+    const { rig, flushed, parents } = family({ buffer: { shards: 8 } });
+    await rig.putAll(Array.from({ length: 40 }, (_, i) => `k${i}`));
+    const stalls = [rig.table.stall('begin'), rig.table.stall('begin')];
+    const written = parents.written();
+    await rig.pass(PATIENCE);
+    expect([await written, flushed.length]).toEqual([true, 2]);
+    for (const stall of stalls) stall.go();
+    await rig.pass(100);
+    expect(flushed).toHaveLength(2);
+  });
 });
 
 describe('a batch of rows that refer to others', () => {
