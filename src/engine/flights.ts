@@ -143,16 +143,20 @@ export class Flights {
 
   /** A change of these markers is being called: puts under way that depend on them come before it. */
   overrule(markers: readonly string[]): void {
-    for (const head of this.heads.values()) {
-      for (let flight: Flight | undefined = head; flight; flight = flight.next) {
-        if (flight.markers.some((name) => markers.includes(name))) flight.overruled = true;
-      }
+    for (const flight of this.all()) {
+      if (flight.markers.some((name) => markers.includes(name))) flight.overruled = true;
     }
   }
 
   /** Something newer was stored: what began earlier for the key must not replace it. */
   outdate(flight: Flight): void {
     for (let older = flight.next; older; older = older.next) older.flagged = true;
+  }
+
+  *all(): Iterable<Flight> {
+    for (const head of this.heads.values()) {
+      for (let flight: Flight | undefined = head; flight; flight = flight.next) yield flight;
+    }
   }
 
   has(key: string): boolean {

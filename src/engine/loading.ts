@@ -27,9 +27,11 @@ export class Loading {
     this.deadlines = new AnyDeadlines(core.clock);
   }
 
+  /** Nobody waits for the loads under way: other processes must not either. */
   close(): void {
     this.closed = true;
     for (const record of this.signals) record.abort();
+    for (const flight of this.core.flights.all()) this.abandon(flight);
   }
 
   /**
@@ -89,6 +91,7 @@ export class Loading {
       if (permit instanceof MemoryEntry) return permit;
       if (permit?.claimed) flight.claim = permit.token;
       if (permit?.kept) flight.kept = true;
+      if (this.closed) this.abandon(flight);
       let raw: unknown;
       const record = this.record(work);
       try {

@@ -113,6 +113,24 @@ describe('one load for all processes', () => {
     expect(await others[0]?.get('film:1')).toBe('value');
   });
 
+  it('of a process that is closed is taken over at once, and not when it is found dead', async () => {
+    const tier = { bound: 60_000 };
+    const leaving = await world.app({ tier });
+    const other = (await world.app({ tier })).cache;
+    const slow = slowLoader<string>();
+    const ofTheClosed = leaving.cache.getOrLoad('film:1', slow.load);
+    await slow.started;
+    const asked = performance.now();
+    const waits = other.getOrLoad('film:1', () => 'value');
+    await until('it waits', () => other.stats().waited === 1);
+    await leaving.close();
+    expect(await waits).toBe('value');
+    expect(performance.now() - asked).toBeLessThan(15_000);
+    slow.finish('late');
+    expect(await ofTheClosed).toBe('late');
+    expect(await other.get('film:1')).toBe('value');
+  });
+
   it.each(['whose end Redis did not hear of', 'whose claim was made without an answer'])(
     '%s is not waited for any longer when Redis answers again',
     async (which) => {
