@@ -1,5 +1,5 @@
 // Where the package comes from: the build in dist/, or the folder that SIMULATION_DIST names.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -9,12 +9,6 @@ if (!existsSync(join(dist, 'cache.factory.js'))) throw new Error(`There is no bu
 
 /** A module of the build, e.g. `engine/flights.js`. @param {string} path @returns {Promise<any>} */
 export const built = (path) => import(pathToFileURL(join(dist, path)).href);
-
-/** Whether this build tells other processes what changed. Without that, memory serves one process only. */
-export const HAS_BUS = ['engine', 'tiers', 'tiers/redis', 'tiers/redis/bus'].some(
-  (folder) =>
-    existsSync(join(dist, folder)) && readdirSync(join(dist, folder)).some((file) => /^bus\b.*\.js$/.test(file)),
-);
 
 const { buildCache, sharedParts } = await built('cache.factory.js');
 const { resolveRoot } = await built('cache.resolve.js');

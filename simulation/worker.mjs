@@ -1,7 +1,6 @@
 // A thread that runs seeds: a build that never ends a promise chain would otherwise stop the command too.
 import { parentPort, workerData } from 'node:worker_threads';
 import { applyBreak } from './breaks.mjs';
-import { HAS_BUS } from './engine.mjs';
 import { planOf } from './model/plan.mjs';
 import { shrink } from './model/shrink.mjs';
 import { simulate } from './model/simulation.mjs';
@@ -30,7 +29,7 @@ async function run(seed, options, number = seed) {
 
 await applyBreak(broken);
 if (show) {
-  const plan = planOf(from, HAS_BUS);
+  const plan = planOf(from);
   const { violations, log } = await run(from, { tracing: true });
   const [first] = violations;
   if (first === undefined) parentPort.postMessage({ shown: log });
@@ -47,7 +46,7 @@ if (show) {
   let failures = 0;
   for (let seed = from; seed < to && failures < enough; seed++) {
     const { violations, figures } = await (targeted
-      ? run(HAND_MADE, { plan: targetedPlan(targeted, HAS_BUS), salt: seed }, seed)
+      ? run(HAND_MADE, { plan: targetedPlan(targeted), salt: seed }, seed)
       : run(seed, {}));
     if (violations.length > 0) failures++;
     parentPort.postMessage({ seed, violations, figures });

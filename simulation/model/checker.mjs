@@ -1,4 +1,4 @@
-import { KEYS, LOSS_SHADOW } from './settings.mjs';
+import { GRACE_SHADOW, KEYS, LOSS_SHADOW } from './settings.mjs';
 
 /** @typedef {import('./process.mjs').Process} Process */
 
@@ -27,10 +27,11 @@ export class Checker {
   /** Until then strong reads are not compared with each other. */
   #shadowUntil = 0;
 
-  /** @param {import('../lib/world.mjs').World} world @param {number} bound */
-  constructor(world, bound) {
+  /** @param {import('../lib/world.mjs').World} world @param {{ bound: number, grace: boolean }} promises */
+  constructor(world, { bound, grace }) {
     this.world = world;
     this.bound = bound;
+    this.grace = grace;
   }
 
   /** @param {Process} process @param {string} mode @returns {Change} */
@@ -80,11 +81,13 @@ export class Checker {
     const { now } = this.world;
     this.figures.reads++;
     if (strong) this.figures.strong++;
-    const owed = this.#newest(key, (change) => change.done <= (strong ? now : now - this.bound - 1e-9));
+    const completed = this.#newest(key, (change) => change.done <= (strong ? now : now - this.bound - 1e-9));
     const own = this.#newest(key, (change) => change.process === process && change.resolved <= now);
     const shown = this.#shown.get(key) ?? 1;
     return (version, compared) => {
       if (version === undefined) return;
+      // Without Redis, memory may show within its grace what others have changed.
+      const owed = this.grace && process.troubled > now - GRACE_SHADOW ? 0 : completed;
       const told = (why, least) =>
         this.#violation(
           why,
@@ -119,7 +122,8 @@ export class Checker {
   #newest(key, holds) {
     let newest = 1;
     for (const change of this.#changes) {
-      if (!holds(change)) continue;
+      // What is only expired may stand in for a load that fails.
+      if (!holds(change) || (this.grace && !this.final && change.mode === 'expire')) continue;
       for (const row of change.rows) if (row.key === key && row.version > newest) newest = row.version;
     }
     return newest;

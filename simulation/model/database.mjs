@@ -1,10 +1,17 @@
-import { END, KEYS, lateTagsOf } from './settings.mjs';
+import { END, FAILING, KEYS, lateTagsOf } from './settings.mjs';
+
+/** What a load that fails ends with. */
+export class DatabaseDown extends Error {
+  name = 'DatabaseDown';
+}
 
 /** The source of truth: a row per key, whose version grows with each write. Reading and writing take virtual time. */
 export class Database {
   loads = 0;
   /** Those since the last look at them. */
   recent = 0;
+  /** Loads may fail. */
+  failing = false;
   #versions = new Map(KEYS.map((key) => [key, 1]));
 
   /** @param {import('../lib/world.mjs').World} world */
@@ -24,6 +31,7 @@ export class Database {
     const version = this.#versions.get(key);
     if (this.world.log) this.world.say(`${process.name} load of ${key} reads row v${version}`);
     await process.sleep(time - before);
+    if (this.failing && this.world.now < END && random() < FAILING) throw new DatabaseDown();
     return { version, tags: lateTagsOf(key) };
   }
 

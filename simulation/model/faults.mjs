@@ -24,7 +24,7 @@ export const FAULTS = {
       if (item.how === 'reset') link.reset();
       else {
         link.silence(item.direction);
-        if (!simulation.plan.bus || !simulation.plan.owned) simulation.world.after(NOTICED, () => link.expire());
+        if (!simulation.plan.owned) simulation.world.after(NOTICED, () => link.expire());
       }
     }
   },
@@ -36,6 +36,7 @@ export const FAULTS = {
   },
   pause: (simulation, { process, time, suspend }) => simulation.processes[process].pause(time, suspend),
   crash: (simulation, { process }) => simulation.replace(process),
+  close: (simulation, { process }) => simulation.close(process),
   restart(simulation, { loss, time }) {
     const { server, world, checker, sets } = simulation;
     if (!server.up) return;

@@ -1,6 +1,12 @@
-import { LONG_TTL, tagOf } from './settings.mjs';
+import { KEYS, LONG_TTL, lateTagsOf, tagOf } from './settings.mjs';
 
 /** @typedef {import('./process.mjs').Process} Process @typedef {import('./simulation.mjs').Simulation} Simulation */
+
+/** The errors that loads of this model end with. */
+function withoutValue(error) {
+  if (error?.name !== 'LoadTimeoutError' && error?.name !== 'DatabaseDown') throw error;
+  return undefined;
+}
 
 /** What the app does with the cache, with a check of what comes of it. */
 export class Operations {
@@ -23,24 +29,39 @@ export class Operations {
     };
     let loaded = '';
     const load = async (context) => {
-      loaded = ', loaded';
+      loaded = ', load failed';
       const row = await database.read(process, key);
+      loaded = ', loaded';
       context.setTags(row.tags);
       return row;
     };
-    const version = await process.cache.getOrLoad(key, load, options).then(
-      (row) => row.version,
-      (error) => {
-        // The only error that a load of this model ends with.
-        if (error?.name !== 'LoadTimeoutError') throw error;
-        return undefined;
-      },
-    );
+    const row = await process.cache.getOrLoad(key, load, options).catch(withoutValue);
+    const version = row?.version;
     if (world.log)
       world.say(
         `${process.name} ${strong ? 'STRONG' : 'read'} ${key} (asked at ${began.toFixed(1)}${loaded}) -> v${version ?? '- timeout'}`,
       );
-    expected(version, believed && process.troubles() === troubles && process.undelivered() === 0);
+    const compared = believed && process.troubles() === troubles && process.undelivered() === 0;
+    expected(version, compared && loaded !== ', load failed');
+  }
+
+  /** Reads a key and its sister together. @param {Process} process @param {string} key @param {boolean} strong */
+  async readMany(process, key, strong) {
+    const { world, checker, database } = this;
+    const keys = KEYS.filter((other) => tagOf(other) === tagOf(key));
+    const expected = new Map(keys.map((one) => [one, checker.expect(process, one, strong)]));
+    // The loader of several keys has no way to tell tags.
+    const options = { tags: [tagOf(key), ...lateTagsOf(key)], ...(strong && { policy: 'strong' }) };
+    const load = async (missing) => {
+      const rows = await Promise.all(missing.map((one) => database.read(process, one)));
+      return new Map(missing.map((one, i) => [one, rows[i]]));
+    };
+    const rows = await process.cache.getOrLoadMany(keys, load, options).catch(withoutValue);
+    if (world.log) {
+      const versions = keys.map((one) => `v${rows?.get(one)?.version}`);
+      world.say(`${process.name} ${strong ? 'STRONG' : 'read'} ${keys.join(', ')} -> ${versions.join(', ')}`);
+    }
+    for (const [one, check] of expected) check(rows?.get(one)?.version, false);
   }
 
   /** A read that does not load. @param {Process} process @param {string} key */

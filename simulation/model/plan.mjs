@@ -4,7 +4,8 @@ import { COMMAND_TIMEOUTS, END, KEYS, lateTagsOf, MAX_LOSS, SET_KEYS, tagOf } fr
 /**
  * @typedef {{ at: number, kind: string, process: number, key: string } & Record<string, any>} Item
  * `owned`: the clients were made by the tiers, not by the apps.
- * @typedef {{ bus: boolean, processes: number, memory: boolean, owned: boolean, commandTimeout: number, profile: string, items: Item[] }} Plan
+ * `grace`: loads may fail, and then an older value stands in.
+ * @typedef {{ processes: number, owned: boolean, grace: boolean, commandTimeout: number, profile: string, items: Item[] }} Plan
  */
 
 /** What a plan is mainly about. A pick of a list makes what is in it several times more likely. */
@@ -52,6 +53,7 @@ const FAULTS = [
   'break',
   'pause',
   'crash',
+  'close',
   'restart',
   'flush',
   'lose',
@@ -65,8 +67,8 @@ const FAULTS = [
   'foreign',
 ];
 
-/** @param {number} seed @param {boolean} bus whether the build has one @returns {Plan} */
-export function planOf(seed, bus) {
+/** @param {number} seed @returns {Plan} */
+export function planOf(seed) {
   const random = randomOf(seed);
   const profile = pick(random, DRAW);
   const {
@@ -76,16 +78,13 @@ export function planOf(seed, bus) {
     faults = FAULTS,
     processes = 2 + Math.floor(random() * 2.3),
   } = PROFILES[profile];
-  // Without a bus only one process may have memory.
-  const alone = !bus && random() < 0.5;
   const draft = {
     random,
     profile,
     modes,
     faults,
     hot,
-    bus,
-    processes: alone ? 1 : processes,
+    processes,
     keys: 1 + Math.floor(random() * keys),
     items: [],
   };
@@ -94,15 +93,14 @@ export function planOf(seed, bus) {
   draft.time = () =>
     hot && random() < 0.6 ? Math.min(END, Math.max(0, centre + (random() - 0.5) * width)) : random() * END;
   addReads(draft);
-  addWrites(draft, alone || bus);
+  addWrites(draft);
   if (random() < 0.3) addSets(draft);
   if (profile === 'bus' || random() < 0.8) addFaults(draft);
   draft.items.sort((a, b) => a.at - b.at);
   return {
-    bus,
-    processes: draft.processes,
-    memory: bus || alone,
+    processes,
     owned: random() < 0.7,
+    grace: random() < 0.2,
     commandTimeout: pick(random, COMMAND_TIMEOUTS),
     profile,
     items: draft.items,
@@ -127,17 +125,16 @@ function addReads(draft) {
   for (let i = 0; i < count; i++) {
     const draw = random();
     if (draw < 0.05) add(draft, draft.time(), 'get');
+    else if (draw > 0.96) add(draft, draft.time(), 'bulk', { strong: draw > 0.99 });
     else add(draft, draft.time(), 'read', { strong: draw < 0.33 });
   }
 }
 
-function addWrites(draft, lateTags) {
+function addWrites(draft) {
   const { random, modes } = draft;
   const count = 4 + Math.floor(random() * 24);
   for (let i = 0; i < count; i++) {
-    let mode = pick(random, modes);
-    // Across processes it takes a bus to know of a tag's change before it is known that the value has the tag.
-    if (mode === 'late' && !lateTags) mode = 'tag';
+    const mode = pick(random, modes);
     addWrite(draft, draft.time(), mode);
     if (draft.profile === 'storm') addWrite(draft, draft.items.at(-1).at + random() * 12, mode);
   }
@@ -148,7 +145,8 @@ function addSets(draft) {
   const key = () => ({ key: pick(random, SET_KEYS) });
   for (let i = 0, n = 4 + Math.floor(random() * 16); i < n; i++) add(draft, draft.time(), 'set', key());
   for (let i = 0, n = 20 + Math.floor(random() * 60); i < n; i++) add(draft, draft.time(), 'show', key());
-  for (let i = 0, n = Math.floor(random() * 6); i < n; i++) add(draft, draft.time(), 'drop', key());
+  for (let i = 0, n = Math.floor(random() * 6); i < n; i++)
+    add(draft, draft.time(), 'drop', { ...key(), pattern: random() < 0.3 });
 }
 
 function addWrite(draft, at, mode) {
@@ -168,7 +166,7 @@ function addWrite(draft, at, mode) {
 }
 
 function addFaults(draft) {
-  const { random, faults, profile, bus } = draft;
+  const { random, faults, profile } = draft;
   const count = 1 + Math.floor(random() * 9);
   for (let i = 0; i < count; i++) {
     const kind = pick(random, faults);
@@ -186,8 +184,7 @@ function addFaults(draft) {
       direction: pick(random, ['out', 'in', 'both']),
       time: 20 + random() * 250,
       suspend: random() < 0.2,
-      // Only replay repairs what a restart forgot, and that comes with the bus.
-      loss: !bus || random() < (profile === 'loss' ? 0.1 : 0.5) ? 0 : random() * MAX_LOSS,
+      loss: random() < (profile === 'loss' ? 0.1 : 0.5) ? 0 : random() * MAX_LOSS,
       marker: pick(random, ['*', 'p:a:', 't:s:1', 't:s:2', 't:d:1']),
       offset: (random() - 0.5) * 400,
     });

@@ -13,6 +13,11 @@ export class Process {
   clients = [];
   /** Redis has forgotten writes, and this process has no new connection yet: what it was told is not known to it. */
   replaying = false;
+  /** It was told to end. */
+  leaving = false;
+  /** When it last could not ask or hear Redis, or had something to tell it. */
+  troubled = Number.NEGATIVE_INFINITY;
+  #troubles = 0;
   /** Changes whose delivery the checker waits for. @type {import('./checker.mjs').Change[]} */
   undone = [];
   /** @type {{ timer: boolean, work: () => void }[]} */
@@ -23,9 +28,9 @@ export class Process {
    * @param {import('../lib/world.mjs').World} world
    * @param {import('../redis/server.mjs').Server} server
    * @param {string} name
-   * @param {{ memory: boolean, bound: number, owned: boolean, commandTimeout: number }} shape
+   * @param {{ bound: number, owned: boolean, grace: boolean, commandTimeout: number }} shape
    */
-  constructor(world, server, name, { memory, bound, owned, commandTimeout }) {
+  constructor(world, server, name, { bound, owned, grace, commandTimeout }) {
     Object.assign(this, { world, server, name });
     this.time = new ProcessTime(world, (work, timer) => this.run(work, timer));
     this.time.enter();
@@ -37,9 +42,10 @@ export class Process {
         namespace: 'sim',
         clock: this.time.clock(),
         random: world.random,
-        memory: memory && { maxEntries: settings.MEMORY_ENTRIES, ttl: settings.MEMORY_TTL },
+        memory: { maxEntries: settings.MEMORY_ENTRIES, ttl: settings.MEMORY_TTL },
         ttl: settings.TTL,
         refreshAhead: settings.REFRESH_AHEAD,
+        ...(grace && { grace: settings.GRACE, graceBackoff: settings.GRACE_BACKOFF }),
         hardTimeout: settings.HARD_TIMEOUT,
         policies: { strong: { consistency: 'strong' } },
       },
@@ -119,6 +125,14 @@ export class Process {
   troubles() {
     const { failed, notSent } = this.core.remote.connection;
     return failed + notSent;
+  }
+
+  /** Called between two turns. */
+  watch() {
+    const troubles = this.troubles();
+    const deaf = this.core.trust.until <= this.time.wall();
+    if (deaf || troubles !== this.#troubles || this.undelivered() > 0) this.troubled = this.world.now;
+    this.#troubles = troubles;
   }
 
   #goOn() {

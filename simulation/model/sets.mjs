@@ -12,6 +12,8 @@ export class Sets {
   #history = new Map(SET_KEYS.map((key) => [key, [{ at: 0, number: undefined }]]));
   /** Who set what, and when. @type {Map<number, { process: Process, key: string, begun: number, resolved: number }>} */
   #calls = new Map();
+  /** Evictions that have ended. @type {{ process: Process, key: string, begun: number, resolved: number }[]} */
+  #drops = [];
   /** Until then Redis may have forgotten what somebody has seen. */
   #shadowUntil = 0;
 
@@ -34,6 +36,14 @@ export class Sets {
     this.world.say(`${process.name} done: set ${key} to ${number}`);
   }
 
+  /** @param {Process} process @param {string} key @param {boolean} pattern all keys of its first segment */
+  async drop(process, key, pattern) {
+    const begun = this.world.now;
+    await process.cache.evict(pattern ? { pattern: `${key[0]}:?` } : key);
+    const keys = pattern ? SET_KEYS.filter((other) => other[0] === key[0]) : [key];
+    for (const one of keys) this.#drops.push({ process, key: one, begun, resolved: this.world.now });
+  }
+
   /** @param {Process} process @param {string} key */
   async get(process, key) {
     const began = this.world.now;
@@ -43,13 +53,23 @@ export class Sets {
     const number = (await process.cache.get(key))?.number;
     this.world.say(`${process.name} get ${key} (asked at ${began.toFixed(1)}) -> ${number ?? 'nothing'}`);
     if (number === undefined || began < this.#shadowUntil) return;
+    const call = this.#calls.get(number);
     const history = this.#history.get(key);
     const told = (why) =>
       this.checker.fail(why, `${process.name} asked for ${key} at ${began.toFixed(1)} and got ${number}`);
+    // What was set before an eviction was called: by the process itself, or by others and done.
+    const dropped = this.#drops.find(
+      (drop) =>
+        drop.process === process &&
+        drop.key === key &&
+        drop.resolved <= began &&
+        (call.process === process ? call.begun : call.resolved) < drop.begun,
+    );
+    if (dropped) told('evicted set value');
     const place = history.findLastIndex((state) => state.number === number);
     if (place < 0) {
       // While Redis is away, the process that set it has it in memory.
-      if (this.#calls.get(number)?.process !== process) told('a value that Redis never had');
+      if (call.process !== process) told('a value that Redis never had');
       return;
     }
     // Not by nothing: an eviction may be the late delivery of an older set, which the process that set this one need not hear.

@@ -11,8 +11,6 @@ export const lateTagsOf = (key) => (key[2] === '1' ? ['d:1'] : []);
 
 /** How old an eventual read may be. */
 export const BOUND = 120;
-/** Without a bus there is no memory to be stale, but a load may be shared with a caller that came later. */
-export const BOUND_WITHOUT_BUS = 700;
 
 export const TTL = 500;
 export const REFRESH_AHEAD = 0.3;
@@ -21,6 +19,15 @@ export const MEMORY_TTL = 400;
 export const LONG_TTL = 60_000;
 export const MEMORY_ENTRIES = 3;
 export const HARD_TIMEOUT = 250;
+/** In plans in which loads fail: how long a value may stand in, and for how long nobody tries again then. */
+export const GRACE = 300;
+export const GRACE_BACKOFF = 40;
+/** So many of those loads fail. */
+export const FAILING = 0.3;
+/** A process without Redis may show for longer what grace allows: so long after its last trouble. */
+export const GRACE_SHADOW = HARD_TIMEOUT + GRACE_BACKOFF + BOUND;
+/** What a process that is closed takes for it at most. */
+export const CLOSE = 100;
 /** Longer than the time between two echoes, or shorter. */
 export const COMMAND_TIMEOUTS = [80, 80, 80, 30, 25];
 export const BREAKER_PAUSE = 50;
@@ -29,8 +36,11 @@ export const MAX_UNDELIVERED = 3;
 
 /** Operations and faults begin until then. */
 export const END = 1_200;
-/** When all must be well again. */
-export const QUIET = 2_300;
+/**
+ * When all must be well again: a process that crashed last is found dead after a second, what others load then has ended, too. Else it ends
+ * during the last reads, which would load it again.
+ */
+export const QUIET = 3_300;
 /** A crashed process is replaced after so long. */
 export const REPLACED_AFTER = 30;
 /** Most that a restarted Redis forgets. */

@@ -1,4 +1,3 @@
-import { HAS_BUS } from '../engine.mjs';
 import { World } from '../lib/world.mjs';
 import { Server } from '../redis/server.mjs';
 import { Checker } from './checker.mjs';
@@ -9,7 +8,7 @@ import { Operations } from './operations.mjs';
 import { planOf } from './plan.mjs';
 import { Process } from './process.mjs';
 import { Sets } from './sets.mjs';
-import { BOUND, BOUND_WITHOUT_BUS, KEYS, MAX_EVENTS, QUIET, REPLACED_AFTER } from './settings.mjs';
+import { BOUND, CLOSE, KEYS, MAX_EVENTS, QUIET, REPLACED_AFTER } from './settings.mjs';
 
 /** @typedef {import('./plan.mjs').Plan} Plan @typedef {import('./plan.mjs').Item} Item */
 
@@ -25,10 +24,10 @@ export class Simulation {
     this.plan = plan;
     this.world = new World(seed * 7919 + 13 + salt * 104_729, tracing);
     const { world } = this;
-    this.bound = plan.bus ? BOUND : BOUND_WITHOUT_BUS;
     this.server = new Server(world, 0);
-    this.checker = new Checker(world, this.bound);
+    this.checker = new Checker(world, { bound: BOUND, grace: plan.grace });
     this.database = new Database(world);
+    this.database.failing = plan.grace;
     this.operations = new Operations(this);
     this.sets = new Sets(this);
     // One after the other: a turn belongs to one process.
@@ -37,7 +36,10 @@ export class Simulation {
     world.at(QUIET, () => this.#final());
     world.settled = () => {
       leave();
-      for (const process of this.processes) this.checker.settle(process);
+      for (const process of this.processes) {
+        this.checker.settle(process);
+        process.watch();
+      }
     };
   }
 
@@ -58,29 +60,38 @@ export class Simulation {
   }
 
   /** A process ends without a word, and another takes its place. @param {number} index */
-  replace(index) {
-    const old = this.processes[index];
+  replace(index, old = this.processes[index]) {
     old.crash();
     this.world.after(REPLACED_AFTER, () => {
       if (this.processes[index] === old) this.processes[index] = this.#start(index);
     });
   }
 
+  /** A process ends in an orderly way: it does what is under way, and nothing more. @param {number} index */
+  close(index) {
+    const process = this.processes[index];
+    if (process.leaving) return;
+    process.leaving = true;
+    process.run(() => this.#watch(process.cache.close(CLOSE).then(() => this.replace(index, process))));
+  }
+
   #start(index) {
-    return new Process(this.world, this.server, `P${index}.${this.#started++}`, { ...this.plan, bound: this.bound });
+    return new Process(this.world, this.server, `P${index}.${this.#started++}`, { ...this.plan, bound: BOUND });
   }
 
   /** @param {Item} item */
   #perform(item) {
     const { world, operations, sets } = this;
     const process = this.processes[item.process];
+    if (process.leaving) return;
     const call = {
       read: () => operations.read(process, item.key, item.strong),
+      bulk: () => operations.readMany(process, item.key, item.strong),
       get: () => operations.get(process, item.key),
       write: () => operations.write(process, item.keys, item.mode),
       set: () => sets.set(process, item.key),
       show: () => sets.get(process, item.key),
-      drop: () => process.cache.evict(item.key),
+      drop: () => sets.drop(process, item.key, item.pattern),
     }[item.kind];
     if (call) {
       process.run(() => this.#watch(call()));
@@ -104,7 +115,7 @@ export class Simulation {
     const fresh = this.#start(this.processes.length);
     this.processes.push(fresh);
     const rounds = async () => {
-      await fresh.sleep(this.bound);
+      await fresh.sleep(BOUND);
       for (let round = 0; round < 4; round++) {
         if (round === 2) database.recent = 0;
         for (const process of this.processes) {
@@ -119,11 +130,11 @@ export class Simulation {
       if (database.recent > 0)
         checker.fail('not cached again after faults', `${database.recent} loads in the last rounds`);
     };
-    fresh.run(() => this.#watch(rounds().finally(() => (this.#over = true)))); // prettier-ignore
+    fresh.run(() => this.#watch(rounds().finally(() => (this.#over = true))));
   }
 }
 
 /** @param {number} seed @param {{ salt?: number, tracing?: boolean, plan?: Plan }} options */
-export function simulate(seed, { plan = planOf(seed, HAS_BUS), ...options } = {}) {
+export function simulate(seed, { plan = planOf(seed), ...options } = {}) {
   return new Simulation(seed, plan, options).run();
 }

@@ -32,16 +32,25 @@ export const TARGETED = {
       read(300, 2, 'a:2', true),
     ],
   },
+  /** The tag has no marker yet when it is changed: there is nothing to change, and entries loaded before must be stale all the same. */
+  markersByFill: {
+    processes: 3,
+    items: [
+      slow(98, 0, 'subscriber', 300),
+      read(100, 0, 'a:2'),
+      write(101, 1, 'tag', 'a:2'),
+      read(220, 2, 'a:2', true),
+      read(300, 2, 'a:2', true),
+    ],
+  },
   /** The value was stored, then evicted; word of that comes before the answer to the store. */
   flightEndsAtLoad: {
     processes: 2,
     items: [
       read(100, 1, 'a:2'),
-      slow(104, 1, 'commands', 150),
-      write(150, 0, 'evict', 'a:2'),
-      write(180, 0, 'evict', 'a:2'),
-      write(205, 0, 'evict', 'a:2'),
-      ...reads(1, 'a:2', 360, 390, 420, 450),
+      { at: 112, kind: 'still', process: 1, key: '', which: 'commands', direction: 'in', time: 70 },
+      ...[135, 142, 149].map((at) => write(at, 0, 'evict', 'a:2')),
+      ...reads(1, 'a:2', 310, 330, 350, 370),
     ],
   },
   /** As before, with a read of Redis instead of a load. */
@@ -55,6 +64,19 @@ export const TARGETED = {
       ...reads(1, 'a:2', 330, 360, 390),
     ],
   },
+  /** A strong load that saw the new row is refused because of a token with which an older row can still be stored. */
+  noKill: {
+    processes: 3,
+    items: [
+      read(100, 0, 'a:2', true),
+      call(104, 'drop', 1, 'a:2'),
+      read(107, 2, 'a:2'),
+      { at: 126, kind: 'still', process: 1, key: '', which: 'commands', direction: 'out', time: 90 },
+      { at: 129, kind: 'pause', process: 2, key: '', time: 70 },
+      write(130, 1, 'evict', 'a:2'),
+      ...[206, 209, 212].map((at) => read(at, 0, 'a:2', true)),
+    ],
+  },
   /** Word of the eviction is lost with the connection, while a read of Redis is under way. */
   gapNoFlag: {
     processes: 2,
@@ -65,6 +87,28 @@ export const TARGETED = {
       read(150, 1, 'a:2'),
       write(151, 0, 'evict', 'a:2'),
       ...reads(1, 'a:2', 330, 360, 390),
+    ],
+  },
+  /** A value that has ended is loaded anew, with its version as token, and is expired by somebody else meanwhile. */
+  expireKeepsVersion: {
+    processes: 2,
+    items: [
+      read(50, 0, 'a:2'),
+      slow(648, 0, 'subscriber', 300),
+      read(650, 0, 'a:2', true),
+      write(651, 1, 'expire', 'a:2'),
+      ...[700, 750, 800, 850].map((at) => read(at, 1, 'a:2', true)),
+    ],
+  },
+  /** A value that memory has and Redis has lost: its key is not found by the search for a pattern. */
+  patternUntold: {
+    processes: 2,
+    items: [
+      read(50, 0, 'a:2'),
+      read(120, 1, 'a:2'),
+      { at: 150, kind: 'lose', process: 0, key: 'a:2' },
+      write(155, 0, 'pattern', 'a:2'),
+      ...reads(1, 'a:2', 310, 340, 370),
     ],
   },
   /** An eviction is called after a set, and Redis has forgotten its script: it is sent again, after reads. */
@@ -94,9 +138,9 @@ export const TARGETED = {
   },
 };
 
-/** @param {string} name @param {boolean} bus @returns {import('./plan.mjs').Plan} */
-export function targetedPlan(name, bus) {
+/** @param {string} name @returns {import('./plan.mjs').Plan} */
+export function targetedPlan(name) {
   const { processes, items } = TARGETED[name];
   const sorted = [...items].filter(({ at }) => at <= END).sort((a, b) => a.at - b.at);
-  return { bus, processes, memory: bus, owned: true, commandTimeout: 80, profile: name, items: sorted };
+  return { processes, owned: true, grace: false, commandTimeout: 80, profile: name, items: sorted };
 }
