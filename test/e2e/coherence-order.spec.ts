@@ -40,6 +40,38 @@ it('a set that another one overtakes is not done before that one: who called it 
   }
 });
 
+it('what was stored and then evicted elsewhere is not put into memory when the answer to the store comes last', async () => {
+  const client = hookedClient(world.client());
+  const { cache } = await world.app({ tier: { client, bus: true, commandTimeout: '10s' } });
+  const other = (await world.app()).cache;
+  const slow = slowLoader<string>();
+  const load = cache.getOrLoad('key', slow.load);
+  await slow.started;
+  const answer = deferred();
+  client.before = (command) => (command.startsWith('EVAL') ? answer.promise : undefined);
+  slow.finish('old');
+  expect(await load).toBe('old');
+  await until('it is in Redis', async () => (await other.get('key')) === 'old');
+  const heard = cache.stats().redis?.bus?.heard as number;
+  await other.evict('key');
+  await until('the eviction is heard', () => (cache.stats().redis?.bus?.heard as number) > heard);
+  answer.resolve();
+  await cache.idle();
+  expect([cache.peek('key'), await cache.get('key')]).toEqual([undefined, undefined]);
+});
+
+it('what carries the marker that this process made itself is stale once another one has changed it, heard or not', async () => {
+  const { cache } = await world.app();
+  const options = { tags: ['t'] };
+  const [quiet, other] = await Promise.all([world.app({ tier: { bus: false } }), world.app()]);
+  await cache.set('key', 'before', options);
+  await cache.evict({ tags: ['t'] });
+  expect(await other.cache.getOrLoad('key', () => 'old', options)).toBe('old');
+  await other.cache.idle();
+  await quiet.cache.evict({ tags: ['t'] }); // tells nobody
+  expect(await cache.get('key')).toBeUndefined();
+});
+
 describe('a set that an eviction overtakes is not done before the old value is gone', () => {
   it('also when Redis had forgotten the script of the eviction, which is sent again, after a read', async () => {
     const { client: real, forget } = forgetful(world.client());
