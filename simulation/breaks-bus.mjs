@@ -12,8 +12,8 @@ const silent =
 /** Entries as they are put into memory. */
 const onEntry =
   (change) =>
-  ({ around, LruStore }) =>
-    around(LruStore, 'set', (_store, set, key, entry) => {
+  ({ around, BoundedStore }) =>
+    around(BoundedStore, 'set', (_store, set, key, entry) => {
       change(entry);
       return set(key, entry);
     });

@@ -36,7 +36,7 @@ const MODULES = [
   'engine/storing.js',
   'engine/version.js',
   'engine/write-path.js',
-  'tiers/memory/lru-store.js',
+  'tiers/memory/bounded-store.js',
   'tiers/redis/bus.js',
   'tiers/redis/connection.js',
   'tiers/redis/delivered.js',

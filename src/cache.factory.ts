@@ -14,7 +14,7 @@ import { Counters } from './engine/stats.js';
 import { Values } from './engine/value.js';
 import { ValueTypes } from './engine/value-types.js';
 import { VersionSource } from './engine/version.js';
-import { LruStore } from './tiers/memory/lru-store.js';
+import { BoundedStore } from './tiers/memory/bounded-store.js';
 import { MemoryAtomics } from './tiers/memory/memory-atomics.js';
 import type { OpenedTier } from './tiers/tier.js';
 
@@ -55,7 +55,7 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     clock,
     random,
     trust: opened?.remote.trust ?? ALONE,
-    memory: memory && new LruStore<MemoryEntry>(memory),
+    memory: memory && new BoundedStore<MemoryEntry>(memory),
     remote: opened?.remote,
     epochs,
     flights: new Flights(epochs, clock),

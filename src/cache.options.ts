@@ -5,17 +5,21 @@ import type { CachePolicy } from './engine/policy.js';
 import type { Serializer } from './engine/serializer.js';
 import type { ValueTypeOption } from './engine/value-types.js';
 import type { InvalidationOption } from './invalidation/invalidation.check.js';
+import type { EvictionName } from './tiers/memory/eviction.js';
 import type { RemoteTierFactory } from './tiers/tier.js';
 import type { WriteBehindFeature } from './write-behind/write-behind.port.js';
 
 /** The memory tier of a cache. */
 export interface MemoryOptions {
-  /** Most entries. Default 10,000. */
+  /** Most entries. Default 10,000; there are never more than 2^24 (16.8 million), which is what a `Map` takes. */
   maxEntries?: number;
   /** Most bytes, by an estimate of each value's size. Default 64 MiB; `Infinity`: only `maxEntries` counts. */
   maxBytes?: number;
-  /** Which entry leaves when there is no room. Default (and for now the only one): least recently used. */
-  eviction?: 'lru';
+  /**
+   * Which entry leaves when there is no room. `'s3-fifo'` (default): what is asked for only once leaves soon and does not push out
+   * what is asked for often. `'lru'`: least recently used. `'lfu'`: least frequently used, older uses counting less. See docs/memory.md.
+   */
+  eviction?: EvictionName;
   /** Longest time memory answers for a value, in a cache that has Redis. Default `Infinity`: for the value's own life. */
   ttl?: Duration;
 }

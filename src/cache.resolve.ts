@@ -7,7 +7,8 @@ import { jsonSerializer, type Serializer } from './engine/serializer.js';
 import { isNoAnswer } from './engine/stand-in.js';
 import type { ValueType } from './engine/value-types.js';
 import { resolveInvalidation } from './invalidation/invalidation.check.js';
-import type { MemoryBounds } from './tiers/memory/lru-store.js';
+import type { MemoryBounds } from './tiers/memory/bounded-store.js';
+import { EVICTIONS } from './tiers/memory/eviction.js';
 
 /** Options of one cache, checked and filled. */
 export interface ResolvedCache {
@@ -250,7 +251,7 @@ function resolveMemory(check: Check, options: CacheOptions): Pick<ResolvedCache,
   const memory = options.memory === false ? undefined : isRecord(options.memory) ? options.memory : {};
   const inside = check.inside('memory');
   if (memory) inside.known(memory, MEMORY_OPTIONS);
-  const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, eviction = 'lru', ttl } = memory ?? {};
+  const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, eviction = 's3-fifo', ttl } = memory ?? {};
   if (!(Number.isInteger(maxEntries) && maxEntries > 0 && maxEntries < 2 ** 32)) {
     inside.fail('maxEntries', maxEntries, 'Use a whole number above 0.');
   }
@@ -261,10 +262,10 @@ function resolveMemory(check: Check, options: CacheOptions): Pick<ResolvedCache,
   ) {
     inside.fail('maxBytes', maxBytes, 'Use a whole number of bytes above 0, or Infinity.');
   }
-  if (eviction !== 'lru') inside.fail('eviction', eviction, "Use 'lru': it is the only policy of this version.");
+  if (!EVICTIONS.includes(eviction)) inside.fail('eviction', eviction, "Use 's3-fifo', 'lru' or 'lfu'.");
   const memoryTtl = inside.time('ttl', ttl, FOREVER, 1);
   return {
-    memory: memory && { maxEntries, maxBytes },
+    memory: memory && { maxEntries, maxBytes, eviction },
     limits: { maxValueBytes, memoryTtl, values, countBytes: maxBytes < Number.POSITIVE_INFINITY },
   };
 }

@@ -22,6 +22,7 @@ export interface MemoryStore<Entry extends Sized> {
   set(key: string, entry: Entry): void;
   delete(key: string): boolean;
   clear(): void;
+  /** May be walked over several turns, while entries come and go: what stays is seen once. */
   keys(): Iterable<string>;
   readonly size: number;
   /** Sum of the entries' estimates; 0 if the store has no bound on bytes. */

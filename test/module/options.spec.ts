@@ -38,7 +38,7 @@ const WRONG: [option: string, value: unknown, remedy: RegExp][] = [
   ['memory.maxEntries', '100', /whole number above 0/],
   ['memory.maxBytes', -1, /whole number of bytes above 0, or Infinity/],
   ['memory.maxBytes', '64MB', /whole number of bytes above 0, or Infinity/],
-  ['memory.eviction', 'fifo', /Use 'lru'/],
+  ['memory.eviction', 'fifo', /Use 's3-fifo', 'lru' or 'lfu'/],
   ['memory.ttl', 0, /above 0/],
   ['memory.size', 10, /no such option.*maxEntries, maxBytes/],
   ['maxValueBytes', 0, /above 0/],

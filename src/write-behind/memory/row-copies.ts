@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Milliseconds } from '../../engine/duration.js';
+import { BoundedStore } from '../../tiers/memory/bounded-store.js';
 import type { KeyState } from '../write-buffer.js';
 
 /** Most copies, of all shards. */
@@ -9,6 +9,8 @@ const HOLD = 30_000;
 
 /** A copy of what the database has, or (`row` undefined) a hold: somebody is loading it. */
 interface Copy {
+  /** Not counted. */
+  bytes: number;
   state: KeyState;
   row: string | null | undefined;
   until: Milliseconds;
@@ -16,7 +18,11 @@ interface Copy {
 
 /** Copies of rows, least recently used ones leaving first. The state of each is a new one whenever it is put in. */
 export class RowCopies {
-  private readonly copies = new LRUCache<string, Copy>({ max: MAX_COPIES });
+  private readonly copies = new BoundedStore<Copy>({
+    maxEntries: MAX_COPIES,
+    maxBytes: Number.POSITIVE_INFINITY,
+    eviction: 'lru',
+  });
   private made = 0;
 
   constructor(
@@ -53,7 +59,7 @@ export class RowCopies {
   }
 
   private set(name: string, row: string | null | undefined, life: Milliseconds): Copy {
-    const copy = { state: `c${++this.made}`, row, until: this.now() + life };
+    const copy = { bytes: 0, state: `c${++this.made}`, row, until: this.now() + life };
     this.copies.set(name, copy);
     return copy;
   }
