@@ -1,0 +1,45 @@
+/**
+ * One subject, all workloads and sizes, one process: hit ratio, and CPU time per request. What a request does is what a cache does: it reads,
+ * and stores what was not there. Started by run.mjs with its instructions as JSON; the last line of its output is the result.
+ */
+import { readFile } from 'node:fs/promises';
+import { SUBJECTS } from './subjects.mjs';
+
+const { subject, cells } = JSON.parse(process.argv[2]);
+const make = await SUBJECTS[subject]();
+
+/** So long is measured at least; short workloads run several times. */
+const LEAST_MICROS = 300_000;
+
+function play(cache, keys, names, values) {
+  let hits = 0;
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i];
+    if (cache.get(names[key]) === undefined) cache.set(names[key], values[key]);
+    else hits++;
+  }
+  return hits;
+}
+
+const results = [];
+let loaded;
+for (const { file, distinct, capacity } of cells) {
+  if (loaded?.file !== file) {
+    const bytes = await readFile(file);
+    const keys = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    const names = Array.from({ length: distinct }, (_, i) => `product:${i}`);
+    loaded = { file, keys, names, values: names.map((_, value) => ({ bytes: 1, value })) };
+    play(make(capacity), keys, names, loaded.values); // warm-up
+  }
+  const { keys, names, values } = loaded;
+  let [micros, requests, hits] = [0, 0, 0];
+  while (micros < LEAST_MICROS) {
+    const before = process.cpuUsage();
+    hits = play(make(capacity), keys, names, values);
+    const { user, system } = process.cpuUsage(before);
+    micros += user + system;
+    requests += keys.length;
+  }
+  results.push({ hitRatio: hits / keys.length, nanos: (micros * 1_000) / requests });
+}
+process.stdout.write(`\n${JSON.stringify(results)}\n`);
