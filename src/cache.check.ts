@@ -29,7 +29,8 @@ export class Check {
     if (value === undefined) return fallback;
     const parsed = parseDuration(value);
     if (parsed !== undefined && parsed >= least) return parsed;
-    this.fail(option, value, least > 0 ? `It must be above 0. ${DURATION_REMEDY}` : DURATION_REMEDY);
+    const bound = least > 1 ? `It must be at least ${least} ms. ` : least > 0 ? 'It must be above 0. ' : '';
+    this.fail(option, value, `${bound}${DURATION_REMEDY}`);
     return fallback;
   }
 

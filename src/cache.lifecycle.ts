@@ -1,13 +1,26 @@
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  Optional,
+} from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { SchedulerRegistry } from '@nestjs/schedule';
 import { CacheOptionsError } from './cache.errors.js';
 import { CacheExplorer } from './cache.explorer.js';
 import type { BuiltCache } from './cache.factory.js';
 import { CacheLogger } from './cache.logger.js';
 import { CacheRegistry } from './cache.registry.js';
+import type { ResolvedRoot } from './cache.resolve.js';
+import { atMost } from './engine/at-most.js';
 import type { Clock } from './engine/clock.js';
 import type { Milliseconds } from './engine/duration.js';
 import { Invalidation } from './invalidation/invalidation.js';
+import { Jobs } from './jobs/jobs.js';
+import type { ResolvedJobs } from './jobs/jobs.options.js';
 import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
 import { checkEntities, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
@@ -17,15 +30,19 @@ export class CacheSet {
   readonly shutdownTimeout: Milliseconds;
   /** Of the root cache. */
   readonly namespace: string;
+  readonly schema: string;
+  readonly jobs: ResolvedJobs;
   readonly logger: CacheLogger;
 
   constructor(
     readonly registry: CacheRegistry,
-    { shutdownTimeout, namespace }: { shutdownTimeout: Milliseconds; namespace: string },
-    clock: Clock,
+    { shutdownTimeout, namespace, schema, jobs }: ResolvedRoot,
+    readonly clock: Clock,
   ) {
     this.shutdownTimeout = shutdownTimeout;
     this.namespace = namespace;
+    this.schema = schema;
+    this.jobs = jobs;
     this.logger = new CacheLogger(clock);
   }
 
@@ -45,7 +62,9 @@ export class CacheSet {
 
 /** The one place that starts and stops things. Start: check, bind, connect. Stop: undecorate, finish stores, disconnect. */
 @Injectable()
-export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
+export class CacheLifecycle
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   private stopped: Promise<void> | undefined;
 
   constructor(
@@ -54,6 +73,7 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(Invalidation) private readonly invalidation: Invalidation,
+    @Inject(Jobs) private readonly jobs: Jobs,
     @Optional() @Inject(WRITE_BEHIND) private readonly writeBehind?: OpenedWriteBehind,
   ) {}
 
@@ -73,6 +93,21 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
+  /** Not earlier: jobs call the app's methods, which may need what other modules prepare. */
+  async onApplicationBootstrap(): Promise<void> {
+    try {
+      this.jobs.start(this.schedulerRegistry());
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** First of all: what is loaded ahead now would be in the way. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await atMost(this.caches.shutdownTimeout, this.jobs.stop());
+  }
+
   /** Not earlier: until here requests are drained, and they want the cache. */
   async onApplicationShutdown(): Promise<void> {
     await this.stop();
@@ -85,11 +120,21 @@ export class CacheLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   private async close(): Promise<void> {
     this.caches.registry.closed = true;
+    await atMost(this.caches.shutdownTimeout, this.jobs.stop());
     await this.invalidation.stop();
     await this.writeBehind?.stop();
     // Methods that write behind stay decorated: without that they would return as if the row had been taken.
     if (!this.writeBehind) this.explorer.unbindAll();
     await Promise.all(this.caches.built.map(({ cache }) => cache.close(this.caches.shutdownTimeout)));
+  }
+
+  /** The app's own, if it has `ScheduleModule.forRoot()`: there it sees the jobs. */
+  private schedulerRegistry(): SchedulerRegistry {
+    try {
+      return this.moduleRef.get(SchedulerRegistry, { strict: false });
+    } catch {
+      return new SchedulerRegistry();
+    }
   }
 
   private assertOnce(): void {

@@ -10,6 +10,7 @@ import { resolveNamed, resolveRoot } from './cache.resolve.js';
 import { CacheService } from './cache.service.js';
 import { CACHE_OPTIONS, getCacheToken } from './cache.tokens.js';
 import { Invalidation } from './invalidation/invalidation.js';
+import { Jobs } from './jobs/jobs.js';
 import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
 import { entityProviders, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
@@ -129,6 +130,17 @@ function rootModule(
           { registry, logger }: CacheSet,
           discovery: DiscoveryService,
         ) => new Invalidation(invalidation, registry, discovery, logger),
+      },
+      {
+        provide: Jobs,
+        inject: [CacheSet, { token: WRITE_BEHIND, optional: true }],
+        useFactory: (caches: CacheSet, opened?: OpenedWriteBehind) =>
+          new Jobs(caches.jobs, {
+            caches: () => caches.built.map(({ cache }) => cache),
+            clock: caches.clock,
+            schema: caches.schema,
+            sweepWriteBehind: opened && (() => opened.sweep()),
+          }),
       },
       CacheLifecycle,
     ],

@@ -5,6 +5,7 @@ import type { CachePolicy } from './engine/policy.js';
 import type { Serializer } from './engine/serializer.js';
 import type { ValueTypeOption } from './engine/value-types.js';
 import type { InvalidationOption } from './invalidation/invalidation.check.js';
+import type { JobsOptions } from './jobs/jobs.options.js';
 import type { EvictionName } from './tiers/memory/eviction.js';
 import type { RemoteTierFactory } from './tiers/tier.js';
 import type { WriteBehindFeature } from './write-behind/write-behind.port.js';
@@ -61,6 +62,11 @@ export interface CacheModuleOptions extends CacheOptions {
   invalidation?: InvalidationOption;
   /** Named policies, for `@Cacheable({ policy: 'product' })`. All caches of the app know them. */
   policies?: Readonly<Record<string, CachePolicy>>;
+  /**
+   * What the cache does by itself: sweeps memory, learns popular keys and loads them ahead, gives advice. All on by default;
+   * `{ enabled: false }`: nothing of it.
+   */
+  jobs?: JobsOptions;
   /** How long shutdown waits for values that are being stored. Default `'5s'`. */
   shutdownTimeout?: Duration;
   /** Where time comes from. For tests: `FakeClock` of `nestjs-strata/testing`. */

@@ -7,6 +7,7 @@ import { jsonSerializer, type Serializer } from './engine/serializer.js';
 import { isNoAnswer } from './engine/stand-in.js';
 import type { ValueType } from './engine/value-types.js';
 import { resolveInvalidation } from './invalidation/invalidation.check.js';
+import { type ResolvedJobs, resolveJobs } from './jobs/jobs.options.js';
 import type { MemoryBounds } from './tiers/memory/bounded-store.js';
 import { EVICTIONS } from './tiers/memory/eviction.js';
 
@@ -21,6 +22,12 @@ export interface ResolvedCache {
   serializer: Serializer;
   compressFrom: number;
   schema: string;
+}
+
+/** Options of `forRoot`, checked and filled. */
+export interface ResolvedRoot extends ResolvedCache {
+  shutdownTimeout: Milliseconds;
+  jobs: ResolvedJobs;
 }
 
 export const DEFAULT_CACHE = 'default';
@@ -76,6 +83,7 @@ const ROOT_OPTIONS = [
   'redis',
   'writeBehind',
   'invalidation',
+  'jobs',
   'shutdownTimeout',
   'clock',
   'random',
@@ -84,10 +92,10 @@ const ROOT_OPTIONS = [
 const MEMORY_OPTIONS = ['maxEntries', 'maxBytes', 'eviction', 'ttl'];
 
 /** Parts that stand between namespace and key in Redis names: a namespace must not contain them. */
-const RESERVED = ['e', 'm', 'n', 'l', 'r', 'c', 'w'];
+const RESERVED = ['e', 'm', 'n', 'l', 'r', 'c', 'w', 'j'];
 
 /** Checks the options of `forRoot`. Throws one `CacheOptionsError` with everything that is wrong. */
-export function resolveRoot(options: CacheModuleOptions): ResolvedCache & { shutdownTimeout: Milliseconds } {
+export function resolveRoot(options: CacheModuleOptions): ResolvedRoot {
   const check = new Check('');
   const namespace = options.namespace ?? 'cache';
   check.known(options, ROOT_OPTIONS);
@@ -106,10 +114,11 @@ export function resolveRoot(options: CacheModuleOptions): ResolvedCache & { shut
     check.fail('random', options.random, 'Pass a function like Math.random, or leave it out.');
   }
   resolveInvalidation(check, options.invalidation);
+  const jobs = resolveJobs(check, options.jobs);
   const shutdownTimeout = check.time('shutdownTimeout', options.shutdownTimeout, 5_000, 0);
   const cache = resolveCache(check, options, DEFAULT_CACHE, namespace, options.redis !== undefined, {});
   check.end('CacheModule.forRoot() is configured wrongly');
-  return { ...cache, shutdownTimeout };
+  return { ...cache, shutdownTimeout, jobs };
 }
 
 /** Checks the options of `register`. `policies`: those of `forRoot`. */

@@ -1,11 +1,12 @@
-import { CacheOptionsError, CacheUnavailableError } from '../cache.errors.js';
+import { CacheUnavailableError } from '../cache.errors.js';
 import { type CacheEntry, CacheService, type ManyValues } from '../cache.service.js';
 import type { Lease, MarkerChange, RateLimitResult, SharedAtomics } from '../tiers/tier.js';
 import { openTransaction } from '../transactions/transaction-context.js';
 import { atMost } from './at-most.js';
+import { positive, wrong } from './call-check.js';
 import { SystemClock } from './clock.js';
 import { type Core, inMemory, report, valueFor } from './core.js';
-import { DURATION_REMEDY, type Duration, type Milliseconds, parseDuration } from './duration.js';
+import type { Duration, Milliseconds } from './duration.js';
 import type { CacheEventName, CacheEvents } from './events.js';
 import { type Explanation, explain, tagsOf } from './explain.js';
 import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
@@ -17,6 +18,7 @@ import { PendingChanges, type PendingTarget, storedHere } from './pending-change
 import type { EntryOptions, LoadOptions, ResolvedPolicy } from './policy.js';
 import { ReadPath } from './read-path.js';
 import type { CacheStats } from './stats.js';
+import { Sweep } from './sweeping.js';
 import { type CacheTarget, parseTarget } from './target.js';
 import { WritePath } from './write-path.js';
 
@@ -234,6 +236,7 @@ export class Cache extends CacheService {
         entries: memory?.size ?? 0,
         bytes: memory?.bytes ?? 0,
         evictions: memory?.evictions ?? 0,
+        swept: c.swept,
         ...this.bounds,
       },
       redis: remote?.stats(),
@@ -258,6 +261,11 @@ export class Cache extends CacheService {
   /** For the module: tells that rules may have missed events. */
   toldMissed(event: CacheEvents['missed']): void {
     this.core.events.emit('missed', event);
+  }
+
+  /** For the job of the same name: a walk that clears memory of what is over. */
+  sweep(): Sweep {
+    return new Sweep(this.core);
   }
 
   idle(): Promise<void> {
@@ -339,14 +347,4 @@ function collect<T>(keys: readonly CacheKey[], values: readonly (T | undefined)[
     if (value !== undefined) result.set(key, value);
   });
   return result;
-}
-
-function positive(option: string, value: Duration | undefined): Milliseconds {
-  const parsed = value === undefined ? undefined : parseDuration(value);
-  if (parsed === undefined || parsed === 0) throw wrong(option, value, DURATION_REMEDY);
-  return parsed;
-}
-
-function wrong(option: string, value: unknown, remedy: string): CacheOptionsError {
-  return new CacheOptionsError([{ option, value, remedy }], 'A call to the cache is wrong');
 }

@@ -43,7 +43,8 @@ export interface CacheStats {
   errors: number;
   /** Loads and writes under way. */
   flights: number;
-  memory: { entries: number; bytes: number; evictions: number; maxEntries: number; maxBytes: number };
+  /** `evictions`: entries that left because there was no room. `swept`: those that were over, and were thrown away by the sweep. */
+  memory: { entries: number; bytes: number; evictions: number; swept: number; maxEntries: number; maxBytes: number };
   /** `undefined` in a cache without Redis. */
   redis: RemoteStats | undefined;
   latency: Record<TimedOperation, LatencyStats>;
@@ -67,6 +68,7 @@ export class Counters {
   refused = 0;
   skipped = 0;
   errors = 0;
+  swept = 0;
 
   private readonly histograms = Object.fromEntries(
     // Nanoseconds, up to a minute.

@@ -4,13 +4,14 @@ import type { CacheModuleOptions } from '../cache.options.js';
 import { FakeClock } from './fake-clock.js';
 
 /**
- * `CacheModule` for unit tests: memory only, no jitter, and a clock that the test moves
+ * `CacheModule` for unit tests: memory only, no jitter, no jobs, and a clock that the test moves
  * (`app.get(FakeClock).advance('5m')`). Takes the same options; an option that is given counts.
  */
 export class CacheTestingModule {
   static forRoot(options: CacheModuleOptions & { isGlobal?: boolean } = {}): DynamicModule {
     const clock = options.clock instanceof FakeClock ? options.clock : new FakeClock();
-    const root = CacheModule.forRoot({ ...options, jitter: options.jitter ?? 0, clock: options.clock ?? clock });
+    const { jitter = 0, jobs = { enabled: false } } = options;
+    const root = CacheModule.forRoot({ ...options, jitter, jobs, clock: options.clock ?? clock });
     return {
       ...root,
       providers: [...(root.providers ?? []), { provide: FakeClock, useValue: clock }],

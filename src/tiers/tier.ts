@@ -1,5 +1,5 @@
 import type { Clock } from '../engine/clock.js';
-import type { Milliseconds } from '../engine/duration.js';
+import type { Duration, Milliseconds } from '../engine/duration.js';
 import type { MarkerValue } from '../engine/entry-format.js';
 import type { Version, VersionSource } from '../engine/version.js';
 
@@ -206,6 +206,13 @@ export interface RemoteTierContext {
 export interface Lease {
   /** Aborted when the lease is lost or released: what it protects must stop. */
   readonly signal: AbortSignal;
+  /** Whether it is ours at this moment. After the process stood still this is right at once; `signal` only when its timer has run. */
+  readonly held: boolean;
+  /**
+   * Prolongs it to `ttl` from now; true if it still was ours. `false`: it is over, and `signal` aborts. Rejects with
+   * `CacheUnavailableError` when Redis does not answer; then it is held until its end.
+   */
+  renew(ttl: Duration): Promise<boolean>;
   /** Gives it back; true if it still was ours. */
   release(): Promise<boolean>;
 }
@@ -224,6 +231,8 @@ export interface SharedAtomics {
   increment(key: string, by: number, ttl: Milliseconds | undefined): Promise<number>;
   /** Takes the lock for `ttl` under `token` if it is free. */
   acquire(key: string, token: string, ttl: Milliseconds): Promise<boolean>;
+  /** Prolongs the lock to `ttl` from now if it still has this token. */
+  renew(key: string, token: string, ttl: Milliseconds): Promise<boolean>;
   release(key: string, token: string): Promise<boolean>;
   rateLimit(key: string, limit: number, window: Milliseconds): Promise<RateLimitResult>;
   /** Forgets counters and rate limits of these names. */

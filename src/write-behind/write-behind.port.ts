@@ -41,6 +41,8 @@ export interface OpenedWriteBehind {
   entity(name: string): EntityAccess;
   /** Finds tables, checks Redis, begins to flush. `resolve`: what an injection token stands for. */
   start(resolve: (token: never) => unknown): Promise<void>;
+  /** Flushes what is overdue because nobody was woken for it. Never throws. */
+  sweep(): Promise<void>;
   /** Takes no further writes, flushes within its deadline, ends what it started. Never throws. */
   stop(): Promise<void>;
 }

@@ -64,7 +64,7 @@ async function openApp({
     module: class TestModule {},
     imports: [
       ...imports,
-      CacheModule.forRootAsync({ useFactory: () => ({ jitter: 0, ...options, redis }) }),
+      CacheModule.forRootAsync({ useFactory: () => ({ jitter: 0, jobs: { enabled: false }, ...options, redis }) }),
       ...named.map((one) => CacheModule.register({ jitter: 0, ...one })),
     ],
     providers: [

@@ -34,6 +34,13 @@ export class MemoryAtomics implements SharedAtomics {
     return true;
   }
 
+  async renew(key: string, token: string, ttl: Milliseconds): Promise<boolean> {
+    const slot = this.live(`l:${key}`);
+    if (slot?.token !== token) return false;
+    slot.until = this.clock.now() + ttl;
+    return true;
+  }
+
   async release(key: string, token: string): Promise<boolean> {
     return this.live(`l:${key}`)?.token === token && this.slots.delete(`l:${key}`);
   }

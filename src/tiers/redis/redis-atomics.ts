@@ -2,7 +2,7 @@ import type { Milliseconds } from '../../engine/duration.js';
 import type { RateLimitResult, SharedAtomics } from '../tier.js';
 import type { RedisConnection } from './connection.js';
 import { RedisNames } from './names.js';
-import { INCREMENT, LIMIT, RELEASE } from './scripts.js';
+import { INCREMENT, LIMIT, RELEASE, RENEW } from './scripts.js';
 
 /** Counters, leases and rate limits in Redis: one script each. Without Redis they reject; there is no safe guess. */
 export class RedisAtomics implements SharedAtomics {
@@ -23,6 +23,10 @@ export class RedisAtomics implements SharedAtomics {
   async acquire(key: string, token: string, ttl: Milliseconds): Promise<boolean> {
     const args = [this.names.atomic('l', key), token, 'NX', 'PX', Math.ceil(ttl)];
     return (await this.connection.send('SET', args)) !== null;
+  }
+
+  async renew(key: string, token: string, ttl: Milliseconds): Promise<boolean> {
+    return Number(await this.connection.run(RENEW, [this.names.atomic('l', key)], [token, Math.ceil(ttl)])) === 1;
   }
 
   async release(key: string, token: string): Promise<boolean> {

@@ -249,6 +249,11 @@ local value = redis.call('INCRBYFLOAT', KEYS[1], ARGV[1])
 if isNew and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return value`);
 
+/** RENEW: prolongs a lease only if it still is the caller's. KEYS: lease. ARGV: token, life in ms. */
+export const RENEW = script(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0`);
+
 /** RELEASE: removes a lease only if it still is the caller's. KEYS: lease. ARGV: token. */
 export const RELEASE = script(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
