@@ -28,7 +28,11 @@ export class CacheExplorer {
 
   bindAll(): void {
     // Instances made by useFactory or useValue have no injected property; one of them may serve two apps in turn.
-    for (const { instance } of this.find()) if (instance) bind(instance, this.registry);
+    for (const { instance } of this.find()) {
+      if (!instance) continue;
+      bind(instance, this.registry);
+      this.registry.bindSites(instance);
+    }
   }
 
   unbindAll(): void {

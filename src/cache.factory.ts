@@ -9,11 +9,14 @@ import { EventHub } from './engine/events.js';
 import { Flights } from './engine/flights.js';
 import { Incoming } from './engine/incoming.js';
 import type { MemoryEntry } from './engine/memory-entry.js';
+import type { LoadOptions } from './engine/policy.js';
 import { Prefixes } from './engine/prefixes.js';
+import { jsonSerializer } from './engine/serializer.js';
 import { Counters } from './engine/stats.js';
 import { Values } from './engine/value.js';
 import { ValueTypes } from './engine/value-types.js';
 import { VersionSource } from './engine/version.js';
+import { Warming } from './engine/warming.js';
 import { BoundedStore } from './tiers/memory/bounded-store.js';
 import { MemoryAtomics } from './tiers/memory/memory-atomics.js';
 import type { OpenedTier } from './tiers/tier.js';
@@ -21,6 +24,8 @@ import type { OpenedTier } from './tiers/tier.js';
 /** A cache ready for use, and how its remote tier is started. */
 export interface BuiltCache {
   cache: Cache;
+  /** What its names in Redis begin with. */
+  namespace: string;
   /** Waits for Redis, within a deadline; whether it is there. `undefined` in a cache without Redis. */
   start: OpenedTier['start'] | undefined;
 }
@@ -51,6 +56,7 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     },
     onConnection: (ready) => events.emit('connection', { ready }),
   });
+  const policyOf = (one: LoadOptions | undefined) => resolved.policies.of(one);
   const core: Core = {
     clock,
     random,
@@ -68,11 +74,19 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     counters,
     limits,
     background: new Background(),
+    warming: new Warming(new Values(types), recipeCodec(types), policyOf),
+    watch: undefined,
   };
   opened?.remote.hear(new Incoming(core));
   const cache = new Cache(resolved.name, core, opened?.atomics ?? new MemoryAtomics(clock), {
     maxEntries: memory?.maxEntries ?? 0,
     maxBytes: memory?.maxBytes ?? 0,
   });
-  return { cache, start: opened?.start };
+  return { cache, namespace: resolved.namespace, start: opened?.start };
+}
+
+/** Of the arguments of methods, which outlive a deploy. */
+function recipeCodec(types: ValueTypes): Codec {
+  const options = { serializer: jsonSerializer, schema: '', compressFrom: Number.POSITIVE_INFINITY, maxBytes: 65_536 };
+  return new Codec(options, types);
 }

@@ -37,7 +37,7 @@ export class CacheSet {
   constructor(
     readonly registry: CacheRegistry,
     { shutdownTimeout, namespace, schema, jobs }: ResolvedRoot,
-    readonly clock: Clock,
+    clock: Clock,
   ) {
     this.shutdownTimeout = shutdownTimeout;
     this.namespace = namespace;

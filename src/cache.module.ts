@@ -133,12 +133,15 @@ function rootModule(
       },
       {
         provide: Jobs,
-        inject: [CacheSet, { token: WRITE_BEHIND, optional: true }],
-        useFactory: (caches: CacheSet, opened?: OpenedWriteBehind) =>
+        inject: [CacheSet, SHARED, { token: WRITE_BEHIND, optional: true }],
+        useFactory: (caches: CacheSet, { clock, redis }: SharedParts, opened?: OpenedWriteBehind) =>
           new Jobs(caches.jobs, {
-            caches: () => caches.built.map(({ cache }) => cache),
-            clock: caches.clock,
+            caches: () => caches.built,
+            sites: () => caches.registry.sites(),
+            clock,
             schema: caches.schema,
+            redis,
+            log: caches.logger.part(),
             sweepWriteBehind: opened && (() => opened.sweep()),
           }),
       },

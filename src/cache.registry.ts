@@ -1,5 +1,6 @@
 import { CacheOptionsError } from './cache.errors.js';
 import { DEFAULT_CACHE } from './cache.resolve.js';
+import type { WarmSite } from './decorators/warm-site.js';
 import type { Cache } from './engine/cache.js';
 import type { EntityAccess, OpenedWriteBehind } from './write-behind/write-behind.port.js';
 
@@ -8,6 +9,8 @@ export class CacheRegistry {
   private readonly caches = new Map<string, Cache>();
   /** What decorators prepared for a class of this app. */
   private readonly prepared = new WeakMap<Function, unknown[]>();
+  /** The methods that the jobs may call, by class. */
+  private readonly warmSites = new Map<Function, WarmSite[]>();
   /** Set if the app writes behind. */
   writeBehind: OpenedWriteBehind | undefined;
   /** Tells the app's rules of an event; set when they are made. */
@@ -45,6 +48,23 @@ export class CacheRegistry {
       this.prepared.set(type, slots);
     }
     return slots;
+  }
+
+  /** A decorated method was made ready for a class. */
+  addSite(type: Function, site: WarmSite): WarmSite {
+    const sites = this.warmSites.get(type);
+    if (sites) sites.push(site);
+    else this.warmSites.set(type, [site]);
+    return site;
+  }
+
+  /** Whose methods the jobs call. Of several instances of a class the first one: they are expected to answer alike. */
+  bindSites(instance: object): void {
+    for (const site of this.warmSites.get(instance.constructor) ?? []) site.instance ??= instance;
+  }
+
+  sites(): WarmSite[] {
+    return [...this.warmSites.values()].flat();
   }
 
   /** A write-behind entity, for decorators. Throws `CacheOptionsError` if it is not configured. */

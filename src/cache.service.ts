@@ -1,3 +1,4 @@
+import type { Advice } from './engine/advice.js';
 import type { Duration, Milliseconds } from './engine/duration.js';
 import type { CacheEventName, CacheEvents, TierName } from './engine/events.js';
 import type { Explanation } from './engine/explain.js';
@@ -120,6 +121,20 @@ export abstract class CacheService {
 
   /** Where a key is, how old, whether it would be served, and what speaks against it. Counts as no request. */
   abstract explain(key: CacheKey): Promise<Explanation>;
+
+  /**
+   * Tells how keys that begin with `prefix` are loaded (`key` is in its text form), so that they can be kept warm without a caller;
+   * those of `@Cacheable` methods need none. The longest prefix counts; a later loader takes the place of one with the same
+   * prefix. The answer takes it back.
+   */
+  abstract loader<T>(
+    prefix: string,
+    load: (key: string, context: LoadContext<T>) => T | Promise<T>,
+    options?: LoadOptions,
+  ): () => void;
+
+  /** What the job `advise` found at its last look: what was measured, and what to change. Empty if all is well. */
+  abstract advice(): readonly Advice[];
 
   /** Counters and times since the start. */
   abstract stats(): CacheStats;

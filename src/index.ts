@@ -27,6 +27,7 @@ export { Caching, type CachingOptions } from './decorators/caching.decorator.js'
 export { InjectCache } from './decorators/inject-cache.decorator.js';
 export { InvalidateOn, type InvalidationMethodDecorator } from './decorators/invalidate-on.decorator.js';
 export type { CacheConfigOptions } from './decorators/types.js';
+export type { Advice, AdviceCode } from './engine/advice.js';
 export type { Clock } from './engine/clock.js';
 export type { Duration, Milliseconds } from './engine/duration.js';
 export type { CacheEventName, CacheEvents, TierName } from './engine/events.js';
@@ -53,6 +54,7 @@ export type {
   MissedReason,
   OpenedInvalidationSource,
 } from './invalidation/source.port.js';
+export type { AdviseOptions, JobsOptions, SweepOptions, WarmOptions } from './jobs/jobs.options.js';
 export type { Lease, RateLimitResult, RemoteStats, RemoteTierFactory } from './tiers/tier.js';
 export { cacheTransactions, type TransactionalClient } from './transactions/prisma-transactions.js';
 export { runInTransaction, type TransactionOptions } from './transactions/run-in-transaction.js';

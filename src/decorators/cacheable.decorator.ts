@@ -1,3 +1,4 @@
+import { CacheOptionsError } from '../cache.errors.js';
 import type { Cache } from '../engine/cache.js';
 import type { LoadContext } from '../engine/load-context.js';
 import type { Loader } from '../engine/loading.js';
@@ -6,6 +7,7 @@ import { type KeyBuilder, keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
 import { checkedTags, entryOptions, type TagFunction, tagFunction } from './stored-options.js';
 import type { DecoratorFor, KeyOption, Method, PlainDecorator, ResultOf, StoringOptions } from './types.js';
+import { type WarmOption, WarmSite } from './warm-site.js';
 import { type AnyFunction, type Prepared, settle, when, wrapMethod } from './wrap-method.js';
 
 /** Options of `@Cacheable`. */
@@ -23,6 +25,13 @@ export interface CacheableOptions<Args extends readonly unknown[] = readonly unk
    * answer then (`null` for a row that is to be deleted), and the method does not run.
    */
   entity?: EntityOption<Args>;
+  /**
+   * Whether the jobs may call the method for its own sake, to keep what is asked for often in the cache (see docs/jobs.md).
+   * Default: for keys that show all arguments (the default key does, `(id) => ['product', id]` does), because the arguments are
+   * kept in Redis. `true`: whatever the key shows. `false`: never. `{ always: [['en'], ['de']] }`: like `true`, and calls with these
+   * arguments are kept warm whether somebody asks for them or not.
+   */
+  warm?: WarmOption<Args>;
   /** Further tags, made from the result. */
   resultTags?: (result: Result, ...args: Args) => readonly string[];
 }
@@ -39,47 +48,90 @@ export interface CacheableOptions<Args extends readonly unknown[] = readonly unk
  * ```
  */
 export function Cacheable<M extends Method>(options?: CacheableOptions<Parameters<M>, ResultOf<M>>): DecoratorFor<M>;
-export function Cacheable(options: CacheableOptions<never[], never> = {}): PlainDecorator {
+export function Cacheable(options: AnyOptions = {}): PlainDecorator {
   return (prototype, method, descriptor) => {
     const { cache: cacheName, policy, key, condition } = options;
     const defaultKey = key === undefined;
     const info = { decorator: 'Cacheable', method, cache: cacheName, policy, defaultKey } as const;
+    const original = descriptor?.value as AnyFunction;
     wrapMethod(prototype, descriptor, info, ({ registry }, type) => {
-      const cache = registry.get(cacheName ?? configOf(type).cache);
       const where = whereIs(info, type);
-      const keyOf = keyBuilder({ type, prototype, method, where }, key);
-      const target = entityTarget(registry, options.entity);
-      return when(condition, prepareCacheable(cache, keyOf, options, type, where, target));
+      checkWarm(options.warm, where);
+      const parts: Parts = {
+        cache: registry.get(cacheName ?? configOf(type).cache),
+        keyOf: keyBuilder({ type, prototype, method, where }, key),
+        options,
+        target: entityTarget(registry, options.entity),
+        where,
+        type,
+      };
+      const site = registry.addSite(type, warmSite(parts, `${type.name}.${String(method)}`, original));
+      return when(condition, prepareCacheable(parts, site));
     });
   };
 }
 
-function prepareCacheable(
-  cache: Cache,
-  keyOf: KeyBuilder,
-  options: CacheableOptions<never[], never>,
-  type: Function,
-  where: string,
-  target: EntityTarget | undefined,
-): Prepared {
+/** Those of any method. */
+type AnyOptions = Omit<CacheableOptions<never[], never>, 'warm'> & { warm?: WarmOption<readonly unknown[]> };
+
+/** What the calls of one method of one class in one app have in common. */
+interface Parts {
+  cache: Cache;
+  keyOf: KeyBuilder;
+  options: AnyOptions;
+  target: EntityTarget | undefined;
+  where: string;
+  type: Function;
+}
+
+function prepareCacheable(parts: Parts, site: WarmSite): Prepared {
+  const { cache, keyOf, options, type, where } = parts;
   const policy = cache.policyOf(entryOptions(options, type));
   const tags = tagFunction(options, where);
   const fast = cache.answersFromMemory(policy);
-  const plain = options.unless === undefined && options.resultTags === undefined;
+  const { wanted } = cache;
   return (instance, args, method) => {
     try {
-      const original = target ? unlessPending(target, method) : method;
       const key = keyOf(args);
       const hit = fast ? cache.hit(key) : undefined;
-      if (hit !== undefined) return hit;
-      const load = plain
-        ? () => settle(Reflect.apply(original, instance, args))
-        : (context: LoadContext<never>) => loadAndTell(instance, args, original, options, context, where);
-      return cache.load(key, load as Loader, withTags(policy, tags, args));
+      const answer = hit ?? cache.load(key, loaderOf(parts, instance, args, method), withTags(policy, tags, args));
+      if (wanted.key !== undefined) site.tell(key, args);
+      return answer;
     } catch (error) {
       return Promise.reject(error);
     }
   };
+}
+
+function loaderOf({ options, target, where }: Parts, instance: object, args: unknown[], method: AnyFunction): Loader {
+  const original = target ? unlessPending(target, method) : method;
+  if (options.unless === undefined && options.resultTags === undefined) {
+    return () => settle(Reflect.apply(original, instance, args));
+  }
+  return (context) => loadAndTell(instance, args, original, options, context, where);
+}
+
+function warmSite(parts: Parts, name: string, original: AnyFunction): WarmSite {
+  const { cache, keyOf, options, type, where } = parts;
+  const policy = cache.policyOf(entryOptions(options, type));
+  const tags = tagFunction(options, where);
+  return new WarmSite(name, cache, {
+    option: options.warm,
+    defaultKey: options.key === undefined,
+    policy,
+    keyOf,
+    holds: (args) => options.condition?.(...(args as never[])) ?? true,
+    refresh: (instance, args, key, horizon) =>
+      cache.loadAhead(key, horizon, loaderOf(parts, instance, args, original), withTags(policy, tags, args)),
+  });
+}
+
+function checkWarm(warm: unknown, where: string): void {
+  if (warm === undefined || typeof warm === 'boolean') return;
+  const always: unknown = (warm as { always?: unknown } | null)?.always;
+  if (typeof always === 'function' || (Array.isArray(always) && always.every(Array.isArray))) return;
+  const remedy = 'Use true, false, or { always: [[...arguments of one call], ...] }.';
+  throw new CacheOptionsError([{ option: 'warm', value: warm, remedy }], `${where} is wrong`);
 }
 
 /** The method, unless its row waits to be written: the database has an older one then. */
@@ -94,7 +146,7 @@ async function loadAndTell(
   instance: object,
   args: unknown[],
   original: AnyFunction,
-  { unless, resultTags }: CacheableOptions<never[], never>,
+  { unless, resultTags }: AnyOptions,
   context: LoadContext<never>,
   where: string,
 ): Promise<unknown> {

@@ -2,7 +2,9 @@ import { CacheUnavailableError } from '../cache.errors.js';
 import { type CacheEntry, CacheService, type ManyValues } from '../cache.service.js';
 import type { Lease, MarkerChange, RateLimitResult, SharedAtomics } from '../tiers/tier.js';
 import { openTransaction } from '../transactions/transaction-context.js';
+import type { Advice } from './advice.js';
 import { atMost } from './at-most.js';
+import { cacheStats, type MemoryBoundsInfo } from './cache-stats.js';
 import { positive, wrong } from './call-check.js';
 import { SystemClock } from './clock.js';
 import { type Core, inMemory, report, valueFor } from './core.js';
@@ -13,6 +15,7 @@ import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
 import { TakenLease } from './lease.js';
 import type { LoadContext } from './load-context.js';
 import type { Loader } from './loading.js';
+import type { Refreshed } from './loading-ahead.js';
 import { loadMany } from './many.js';
 import { PendingChanges, type PendingTarget, storedHere } from './pending-changes.js';
 import type { EntryOptions, LoadOptions, ResolvedPolicy } from './policy.js';
@@ -20,13 +23,9 @@ import { ReadPath } from './read-path.js';
 import type { CacheStats } from './stats.js';
 import { Sweep } from './sweeping.js';
 import { type CacheTarget, parseTarget } from './target.js';
+import type { KeyLoader, Warming } from './warming.js';
+import type { Wanted, Watch } from './watch.js';
 import { WritePath } from './write-path.js';
-
-/** Bounds of the memory tier, for `stats()`. */
-export interface MemoryBoundsInfo {
-  maxEntries: number;
-  maxBytes: number;
-}
 
 /** One cache: the public operations over the read and the write path. */
 export class Cache extends CacheService {
@@ -34,6 +33,9 @@ export class Cache extends CacheService {
   private readonly writing: WritePath;
   /** Whether memory may answer calls without options. */
   private readonly fast: boolean;
+  /** For decorators: the key whose recipe is wanted. */
+  readonly wanted: Wanted;
+  private given: readonly Advice[] = [];
   /** The app's rules for events; set by the module. */
   onEvent: ((event: string, payload: unknown) => Promise<void>) | undefined;
 
@@ -47,6 +49,7 @@ export class Cache extends CacheService {
     this.reading = new ReadPath(core);
     this.writing = new WritePath(core);
     this.fast = inMemory(core, core.policies.base);
+    this.wanted = core.warming.wanted;
   }
 
   get<T>(key: CacheKey): Promise<T | undefined> {
@@ -127,6 +130,51 @@ export class Cache extends CacheService {
     return this.core.policies.of(options);
   }
 
+  loader<T>(
+    prefix: string,
+    load: (key: string, context: LoadContext<T>) => T | Promise<T>,
+    options?: LoadOptions,
+  ): () => void {
+    if (typeof prefix !== 'string' || prefix === '') throw wrong('prefix', prefix, "Name a prefix: 'product:'.");
+    if (typeof load !== 'function') throw wrong('load', load, 'Pass the function that loads the value of a key.');
+    return this.core.warming.addLoader(prefix, load as KeyLoader, options);
+  }
+
+  /** For the jobs: see `LoadingAhead.load`. */
+  loadAhead(
+    key: EncodedKey,
+    horizon: Milliseconds,
+    load: Loader | undefined,
+    policy: ResolvedPolicy,
+  ): Promise<Refreshed> {
+    return this.reading.ahead.load(key, horizon, load, policy);
+  }
+
+  /** For the jobs: who is told what is asked for. */
+  watchWith(make: (core: Core) => Watch): void {
+    this.core.watch = make(this.core);
+  }
+
+  /** For decorators: who wants to know how keys are loaded. */
+  get watch(): Watch | undefined {
+    return this.core.watch;
+  }
+
+  advice(): readonly Advice[] {
+    return this.given;
+  }
+
+  /** For the jobs: what `advice()` answers from now on. */
+  advise(advice: readonly Advice[]): void {
+    this.given = advice;
+    for (const one of advice) this.core.events.emit('advice', one);
+  }
+
+  /** For the jobs: how keys are loaded again. */
+  get warming(): Warming {
+    return this.core.warming;
+  }
+
   hasPolicy(name: string): boolean {
     return this.core.policies.has(name);
   }
@@ -196,52 +244,7 @@ export class Cache extends CacheService {
   }
 
   stats(): CacheStats {
-    const { counters: c, memory, remote, flights } = this.core;
-    const hits = { memory: c.memoryHits, redis: c.redisHits };
-    const requests = hits.memory + hits.redis + c.misses;
-    const {
-      misses,
-      joined,
-      waited,
-      loads,
-      loadErrors,
-      refreshes,
-      stale,
-      sets,
-      invalidations,
-      refused,
-      skipped,
-      errors,
-    } = c;
-    return {
-      ...{
-        requests,
-        hits,
-        misses,
-        joined,
-        waited,
-        loads,
-        loadErrors,
-        refreshes,
-        stale,
-        sets,
-        invalidations,
-        refused,
-        skipped,
-        errors,
-      },
-      hitRatio: requests === 0 ? 0 : (hits.memory + hits.redis) / requests,
-      flights: flights.count,
-      memory: {
-        entries: memory?.size ?? 0,
-        bytes: memory?.bytes ?? 0,
-        evictions: memory?.evictions ?? 0,
-        swept: c.swept,
-        ...this.bounds,
-      },
-      redis: remote?.stats(),
-      latency: c.latency(),
-    };
+    return cacheStats(this.core, this.bounds);
   }
 
   on<Name extends CacheEventName>(event: Name, listener: (event: CacheEvents[Name]) => void): () => void {

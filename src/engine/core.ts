@@ -14,6 +14,8 @@ import type { Prefixes } from './prefixes.js';
 import type { Counters } from './stats.js';
 import { freeze, measure, type Snapshot, tooLarge, type Values } from './value.js';
 import type { VersionSource } from './version.js';
+import type { Warming } from './warming.js';
+import type { Watch } from './watch.js';
 
 /** How values are handed out; see `CacheOptions.values`. */
 export type ValueSharing = 'frozen' | 'cloned' | 'shared';
@@ -49,6 +51,10 @@ export interface Core {
   readonly limits: Limits;
   /** Work that goes on after its caller was answered. */
   readonly background: Background;
+  /** How keys can be loaded again without a caller. */
+  readonly warming: Warming;
+  /** Who looks at what is asked for; set when the jobs start. */
+  watch: Watch | undefined;
 }
 
 /** Where nothing is heard from anybody: memory is believed as long as its entries live. */
@@ -200,6 +206,7 @@ export function toMemory(core: Core, key: string, entry: MemoryEntry): void {
       entry.refreshAt(freshUntil);
     }
   }
+  entry.observed = core.watch?.observe(key, entry);
   core.memory?.set(key, entry);
 }
 

@@ -1,3 +1,4 @@
+import type { Advice } from './advice.js';
 import type { Milliseconds } from './duration.js';
 
 /** Which store answered. */
@@ -30,6 +31,8 @@ export interface CacheEvents {
    * invalidated. `reason`: the connection was away, the app started, one event did not tell all, a message was unreadable.
    */
   missed: { source: string; reason: 'connection' | 'start' | 'incomplete' | 'unreadable' };
+  /** The jobs measured something and say what to change: the same as long as it holds. See also `advice()`. */
+  advice: Advice;
   /** The connection to Redis came (`true`) or went (`false`). */
   connection: { ready: boolean };
 }

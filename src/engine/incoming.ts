@@ -9,17 +9,19 @@ export class Incoming implements RemoteChanges {
   constructor(private readonly core: Core) {}
 
   key(key: string, change: MarkerChange, version: Version | undefined): void {
-    const { flights, memory } = this.core;
+    const { flights, memory, watch } = this.core;
     if (version === undefined) flights.flag(key, { dead: change === 'dead', called: false });
     else flights.overtake(key, version);
     const entry = memory?.peek(key);
     if (entry === undefined || (version !== undefined && entry.version === version)) return;
+    watch?.evicted(key);
     if (change === 'dead') memory?.delete(key);
     else entry.expire();
   }
 
   marker(name: string, change: MarkerChange): void {
     this.core.epochs.change(name, change);
+    this.core.watch?.changed(name);
   }
 
   pattern(pattern: string, change: MarkerChange): void {

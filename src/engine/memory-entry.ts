@@ -1,6 +1,7 @@
 import type { Milliseconds } from './duration.js';
 import type { Dated } from './epochs.js';
 import type { Version } from './version.js';
+import type { Observed } from './watch.js';
 
 /** What is known of a value besides itself. */
 export interface EntryFacts {
@@ -54,6 +55,8 @@ export class MemoryEntry implements Dated {
   ready = false;
   /** It has one reader: what it hands out needs no protection. */
   alone = false;
+  /** Set if each of its uses is to be told to the watch. */
+  observed: Observed | undefined;
   /** Why it serves although it is stale: the error of the load that should have replaced it. */
   trouble: unknown;
 
@@ -73,6 +76,7 @@ export class MemoryEntry implements Dated {
     this.servedFor = facts.freshFor;
     this.believedUntil = facts.believedUntil;
     this.trouble = undefined;
+    this.observed = undefined;
   }
 
   get expiresAt(): Milliseconds {

@@ -4,6 +4,7 @@ import { type Core, inMemory, isStrong, report, valueFor } from './core.js';
 import { tagMarker } from './epochs.js';
 import { Flight } from './flights.js';
 import { type Loader, Loading } from './loading.js';
+import { LoadingAhead } from './loading-ahead.js';
 import { judge, type Lookup, promote } from './lookup.js';
 import { MemoryEntry } from './memory-entry.js';
 import { changedHere } from './pending-changes.js';
@@ -13,8 +14,11 @@ import type { Outcome, Unstored } from './work.js';
 
 const MISS: Promise<undefined> = Promise.resolve(undefined);
 
-/** One hit in memory out of this many is timed: looking at the clock costs as much as the hit. */
-const TIMED = 128;
+/**
+ * One look into memory out of this many, on average, is timed and told to the watch: either costs as much as the hit. At random
+ * distances, so that no rhythm of the callers hides a key or shows it too often.
+ */
+const SAMPLED = 128;
 
 /** One read that goes beyond memory out of this many is timed. */
 const TIMED_REMOTE = 8;
@@ -23,12 +27,14 @@ const TIMED_REMOTE = 8;
 export class ReadPath {
   private readonly loading: Loading;
   private readonly refreshing: Refreshing;
-  private untilTimed = TIMED;
+  private untilSampled = SAMPLED;
+  readonly ahead: LoadingAhead;
   private untilTimedRemote = 1;
 
   constructor(private readonly core: Core) {
     this.loading = new Loading(core);
     this.refreshing = new Refreshing(core, this.loading);
+    this.ahead = new LoadingAhead(core, this.loading);
   }
 
   /** What memory may answer now. Counts as a use of the entry. */
@@ -66,29 +72,45 @@ export class ReadPath {
   hit(key: string): Promise<unknown> | undefined {
     const { counters, events } = this.core;
     let timed = 0;
-    if (--this.untilTimed === 0) {
-      this.untilTimed = TIMED;
-      timed = performance.now();
-    }
+    if (--this.untilSampled === 0) timed = this.startSample();
     const entry = this.fresh(key);
     if (entry === undefined) return undefined;
     counters.memoryHits++;
+    if (entry.observed !== undefined) this.core.watch?.used(entry.observed);
     if (events.heard('hit')) events.emit('hit', { key, tier: 'memory' });
     let { promise } = entry;
     if (promise === undefined) {
       promise = Promise.resolve(valueFor(this.core, entry));
       if (!entry.copied) entry.promise = promise;
     }
-    if (timed !== 0) counters.time('memoryHit', timed);
+    if (timed !== 0) this.endSample(key, timed);
     return promise;
+  }
+
+  /** Distances from 1 to 2 n - 1 are n on average, so each hit is as likely to be in the sample as any other. */
+  private startSample(): number {
+    this.untilSampled = 1 + Math.floor(this.core.random() * (2 * SAMPLED - 1));
+    return performance.now();
+  }
+
+  private endSample(key: string, start: number): void {
+    this.core.counters.time('memoryHit', start);
+    this.core.watch?.sampled(key, SAMPLED);
   }
 
   /** A hit in memory of a value that is to be refreshed. */
   private hitNearEnd(key: string, entry: MemoryEntry): Promise<unknown> {
-    const { counters, events } = this.core;
-    counters.memoryHits++;
-    if (events.heard('hit')) events.emit('hit', { key, tier: 'memory' });
+    this.countHit(key, entry);
     return Promise.resolve(valueFor(this.core, entry));
+  }
+
+  /** One that need not be cheap. */
+  private countHit(key: string, entry: MemoryEntry): void {
+    const { counters, events, watch } = this.core;
+    counters.memoryHits++;
+    watch?.sampled(key, 1);
+    if (entry.observed !== undefined) watch?.used(entry.observed);
+    if (events.heard('hit')) events.emit('hit', { key, tier: 'memory' });
   }
 
   get(key: string): Promise<unknown> {
@@ -96,6 +118,7 @@ export class ReadPath {
     if (hit !== undefined) return hit;
     const entry = this.nearEnd(key);
     if (entry !== undefined) return this.hitNearEnd(key, entry);
+    this.core.watch?.beyond(key, this.core.memory !== undefined);
     if (this.core.remote) return this.getRemote(key, this.valueOfFound);
     this.miss(key);
     return MISS;
@@ -104,7 +127,8 @@ export class ReadPath {
   /** `due`: what to do with a value whose early refresh is due, instead of beginning it. */
   getOrLoad(key: string, load: Loader, policy: ResolvedPolicy, due?: (due: Due) => void): Promise<unknown> {
     const { core } = this;
-    if (inMemory(core, policy)) {
+    const kept = inMemory(core, policy);
+    if (kept) {
       const hit = this.hit(key);
       if (hit !== undefined) return hit;
       const entry = this.nearEnd(key);
@@ -113,6 +137,7 @@ export class ReadPath {
         return this.hitNearEnd(key, entry);
       }
     }
+    core.watch?.beyond(key, kept);
     if (openTransaction() !== undefined) return this.getOrLoadAlone(key, load, policy);
     const leader = this.leader(key, policy);
     if (leader !== undefined) return this.join(leader, load, policy);
@@ -175,10 +200,10 @@ export class ReadPath {
   async getEntry(key: string): Promise<{ entry: MemoryEntry; tier: 'memory' | 'redis' } | undefined> {
     const entry = this.fromMemory(key);
     if (entry !== undefined) {
-      this.core.counters.memoryHits++;
-      if (this.core.events.heard('hit')) this.core.events.emit('hit', { key, tier: 'memory' });
+      this.countHit(key, entry);
       return { entry, tier: 'memory' };
     }
+    this.core.watch?.beyond(key, this.core.memory !== undefined);
     const found = this.core.remote ? await this.getRemote(key, (entry) => entry) : this.miss(key);
     return found && { entry: found, tier: 'redis' };
   }

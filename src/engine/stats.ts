@@ -4,7 +4,7 @@ import type { Milliseconds } from './duration.js';
 
 /** Times of one kind of operation, in milliseconds. */
 export interface LatencyStats {
-  /** How many were timed: one in 128 hits in memory, in 64 puts into memory, in 8 hits in Redis and misses; all else always. */
+  /** How many were timed: one in 128 hits in memory (at random), in 64 puts into memory, in 8 hits in Redis and misses; all else always. */
   timed: number;
   mean: Milliseconds;
   p50: Milliseconds;

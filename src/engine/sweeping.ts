@@ -46,7 +46,7 @@ export class Sweep {
   }
 
   private isOver(entry: MemoryEntry, now: Milliseconds): boolean {
-    if (entry.freshUntil <= now) return !entry.mayStandIn(now);
+    if (entry.servedUntil <= now) return !entry.mayStandIn(now);
     return this.core.epochs.since(entry.epoch, entry.markers) === 'dead';
   }
 }

@@ -143,8 +143,9 @@ export class WritePath {
     change: MarkerChange,
   ): Promise<void> {
     this.tell(kind, names, change);
-    const { epochs, flights, remote } = this.core;
+    const { epochs, flights, remote, watch } = this.core;
     flights.overrule(markers);
+    if (watch) for (const marker of markers) watch.changed(marker);
     for (const marker of markers) epochs.change(marker, change);
     if (!remote) return;
     try {
@@ -260,8 +261,9 @@ export class WritePath {
 
   /** Takes a key out of memory, or makes it stale there, and flags what is under way for it. */
   private drop(key: EncodedKey, change: MarkerChange, called: boolean): void {
-    const { flights, memory } = this.core;
+    const { flights, memory, watch } = this.core;
     flights.flag(key, { dead: change === 'dead', called });
+    if (called) watch?.evicted(key);
     if (change === 'dead') {
       memory?.delete(key);
       return;

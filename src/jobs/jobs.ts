@@ -1,27 +1,46 @@
 import type { SchedulerRegistry } from '@nestjs/schedule';
+import { CacheUnavailableError } from '../cache.errors.js';
+import type { WarmSite } from '../decorators/warm-site.js';
 import type { Cache } from '../engine/cache.js';
 import type { Clock } from '../engine/clock.js';
+import type { Milliseconds } from '../engine/duration.js';
+import type { Lease, RemoteServer, RemoteTierFactory } from '../tiers/tier.js';
+import { CacheJobs, type JobsCache } from './cache-jobs.js';
 import { jobName, leaderKey } from './job-names.js';
 import type { ResolvedJobs } from './jobs.options.js';
 import { Leadership } from './leadership.js';
-import { Schedule } from './schedule.js';
+import { type Job, Schedule } from './schedule.js';
 import { sweepMemory } from './sweep.job.js';
+import type { JobsLog, WarmReason } from './warm/warm-up.js';
 
 /** What the jobs of an app work with. */
 export interface JobsContext {
   /** All caches of the app; the first one is that of `forRoot`. Asked for when the jobs start. */
-  caches(): readonly Cache[];
+  caches(): readonly JobsCache[];
+  /** The methods that may be called for their own sake. */
+  sites(): readonly WarmSite[];
   clock: Clock;
   /** Of the cache of `forRoot`: processes with another one have other entries, and a leader of their own. */
   schema: string;
+  redis: RemoteTierFactory | undefined;
+  log: JobsLog;
   /** Flushes what write-behind has overdue, in any process. */
   sweepWriteBehind: (() => Promise<void>) | undefined;
 }
+
+/** A command of the jobs may take its time. */
+const COMMAND_TIMEOUT = 2_000;
+
+/** After a `clear` the next ones are waited for: they often come several at a time. */
+const AFTER_CLEAR = 500;
 
 /** The jobs of one app: starts and stops them. */
 export class Jobs {
   private schedule: Schedule | undefined;
   private leadership: Leadership | undefined;
+  private server: RemoteServer | undefined;
+  private readonly looked: { cache: Cache; jobs: CacheJobs; cancelClear: (() => void) | undefined }[] = [];
+  private beginning: Promise<void> | undefined;
   private stopped: Promise<void> | undefined;
 
   constructor(
@@ -32,14 +51,20 @@ export class Jobs {
   /** `registry`: the app's own, or one that only the cache knows. */
   start(registry: SchedulerRegistry): void {
     const { options, context } = this;
-    if (!options.enabled || this.stopped) return;
     const caches = context.caches();
     const [root] = caches;
-    if (!root) return;
-    const schedule = new Schedule(registry, context.clock, (job, error) => root.trouble(job, error));
+    if (!options.enabled || this.stopped || !root) return;
+    if (options.warm.enabled) this.server = context.redis?.server?.(context.clock, COMMAND_TIMEOUT);
+    const schedule = new Schedule(registry, context.clock, (job, error) => this.failed(root.cache, job, error));
     this.schedule = schedule;
-    this.leadership = this.lead(root, schedule);
-    for (const cache of caches) this.addSweep(schedule, cache, cache === root);
+    const elected = (term: Lease): void => this.elected(term);
+    const { lease } = options;
+    this.leadership = new Leadership(root.cache, leaderKey(context.schema), lease, { elected });
+    for (const one of caches) this.lookAfter(one, one === root, schedule);
+    const { every } = this.leadership;
+    const lead: Job = { name: jobName('lead'), every, run: () => this.leadership?.tick() };
+    schedule.add(lead);
+    this.beginning = this.begin(schedule, lead);
   }
 
   /** Stops everything and waits for it. The caller sees to the deadline. */
@@ -48,30 +73,84 @@ export class Jobs {
     return this.stopped;
   }
 
+  /** The first steps; the app does not wait for them. */
+  private async begin(schedule: Schedule, lead: Job): Promise<void> {
+    await this.server?.connect();
+    await schedule.run(lead);
+    for (const { cache, jobs } of this.looked) {
+      const run = (signal: AbortSignal) => jobs.fetch(() => !signal.aborted);
+      if (!this.leadership?.term) void schedule.run({ name: `${jobName('warm', cache.name)} (start)`, every: 0, run });
+    }
+  }
+
   private async end(): Promise<void> {
+    for (const { cancelClear } of this.looked) cancelClear?.();
     await this.schedule?.stop();
+    await this.beginning;
+    await Promise.all(this.looked.map(({ jobs }) => jobs.learn().catch(() => undefined)));
     await this.leadership?.resign();
+    await this.server?.close().catch(() => undefined);
   }
 
-  private lead(root: Cache, schedule: Schedule): Leadership {
-    const { lease } = this.options;
-    const leadership = new Leadership(root, leaderKey(this.context.schema), lease, { elected: () => undefined });
-    const job = { name: jobName('lead'), every: leadership.every, run: () => leadership.tick() };
-    schedule.add(job);
-    void schedule.run(job);
-    return leadership;
+  private lookAfter(one: JobsCache, isRoot: boolean, schedule: Schedule): void {
+    const { options, context } = this;
+    const { clock, log } = context;
+    const { cache } = one;
+    const cleared = (): void => this.cleared(cache);
+    const sites = () => context.sites();
+    const jobs = new CacheJobs(one, { options, clock, log, server: this.server, sites, isRoot, cleared });
+    this.looked.push({ cache, jobs, cancelClear: undefined });
+    const add = (name: 'sweep' | 'learn' | 'warm' | 'advise', every: Milliseconds, run: Job['run']): void => {
+      schedule.add({ name: jobName(name, cache.name), every, run });
+    };
+    const { sweep, warm, advise } = options;
+    if (sweep.enabled) {
+      add('sweep', sweep.every, async (signal) => {
+        await sweepMemory(cache, sweep.slice, signal);
+        if (isRoot && this.leadership?.term) await context.sweepWriteBehind?.();
+      });
+    }
+    if (warm.enabled) {
+      add('learn', warm.learnEvery, () => jobs.learn());
+      add('warm', warm.every, (signal) => this.warm(jobs, 'expiry', signal));
+    }
+    if (advise.enabled) add('advise', advise.every, () => jobs.advise());
   }
 
-  private addSweep(schedule: Schedule, cache: Cache, isRoot: boolean): void {
-    const { enabled, every, slice } = this.options.sweep;
-    if (!enabled) return;
-    schedule.add({
-      name: jobName('sweep', cache.name),
-      every,
-      run: async (signal) => {
-        await sweepMemory(cache, slice, signal);
-        if (isRoot && this.leadership?.term) await this.context.sweepWriteBehind?.();
-      },
+  /** While this process leads, and no longer. */
+  private async warm(jobs: CacheJobs, reason: WarmReason, signal: AbortSignal): Promise<void> {
+    const term = this.leadership?.term;
+    if (term) await jobs.warm(reason, () => term.held && !signal.aborted);
+    else jobs.deposed();
+  }
+
+  /** Whatever happened before this process led: popular keys may be missing. */
+  private elected(term: Lease): void {
+    for (const { cache, jobs } of this.looked) {
+      jobs.deposed();
+      if (!term.signal.aborted) this.runWarm(cache, jobs, 'start');
+    }
+  }
+
+  private cleared(cache: Cache): void {
+    const looked = this.looked.find((one) => one.cache === cache);
+    if (!looked || this.stopped) return;
+    looked.cancelClear?.();
+    looked.cancelClear = this.context.clock.after(AFTER_CLEAR, () => {
+      if (this.leadership?.term) this.runWarm(cache, looked.jobs, 'clear');
     });
+  }
+
+  /** Never together with the look for what expires: it waits for that, and takes its name. */
+  private runWarm(cache: Cache, jobs: CacheJobs, reason: WarmReason): void {
+    const { schedule } = this;
+    if (!schedule || !this.options.warm.enabled) return;
+    const run = (signal: AbortSignal) => this.warm(jobs, reason, signal);
+    void schedule.runNext({ name: jobName('warm', cache.name), every: 0, run });
+  }
+
+  /** That Redis is away is told by its connection. */
+  private failed(root: Cache, job: string, error: unknown): void {
+    if (!(error instanceof CacheUnavailableError)) root.trouble(job, error);
   }
 }

@@ -53,6 +53,12 @@ export class Schedule {
     return work;
   }
 
+  /** Runs a job as soon as one of that name that is running has ended. */
+  async runNext(job: Job): Promise<void> {
+    for (let under = this.running.get(job.name); under; under = this.running.get(job.name)) await under;
+    await this.run(job);
+  }
+
   /** No tick comes any more, and what runs is told to stop. Resolves when it has. */
   async stop(): Promise<void> {
     this.ending.abort();
