@@ -32,6 +32,7 @@ const USAGE = `Usage: npm run chaos -- [suite] [options]
   --faults <a,b>  only these, in this order; coherence: a+b are two at the same time
   --mutations     tests the checker: breaks the package in one way after the other, each of which it has to find
   --break <name>  one of these ways
+  --bus <kind>    coherence: how processes hear of each other, pubsub (default) or tracking
 
 Exits 1 if a promise was broken, and says how to repeat the run.
 `;
@@ -48,6 +49,7 @@ function options() {
       seeds: text,
       seconds: text,
       break: text,
+      bus: text,
       faults: text,
     },
   });
@@ -63,6 +65,8 @@ function options() {
   const faults = values.faults?.split(',');
   check('--faults', faults?.flatMap((names) => (suite === 'coherence' ? names.split('+') : names)) ?? [], 'faults');
   if (values.break !== undefined) check('--break', [values.break], 'breaks');
+  if (values.bus !== undefined && !['pubsub', 'tracking'].includes(values.bus))
+    throw new TypeError('--bus is pubsub or tracking');
   return {
     ...values,
     faults,
@@ -94,6 +98,7 @@ function repeat(suite, seed) {
     seconds && `--seconds ${seconds}`,
     faults && `--faults ${faults}`,
     parsed.break && `--break ${parsed.break}`,
+    parsed.bus && `--bus ${parsed.bus}`,
   ];
   return ['npm run chaos --', suite, `--seed ${seed}`, ...more.filter(Boolean)].join(' ');
 }

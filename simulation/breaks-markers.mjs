@@ -1,7 +1,7 @@
 // Mistakes in what makes entries stale together: markers, epochs, late tags.
 
-const MARK_CREATES = 'local found = setIfAbsent(key, ARGV[2 * i - 1], ARGV[2 * i], isOurs)\n  if found then';
-const MARK_READS = "local found = redis.call('GET', key)\n  if found then";
+const MARK_CREATES = 'local found = setIfAbsent(key, value, life, isOurs)\n  if found and';
+const MARK_READS = "local found = redis.call('GET', key)\n  if found and";
 const ZERO = '0'.repeat(32);
 
 /** @type {Record<string, import('./breaks.mjs').Break>} */
@@ -22,7 +22,7 @@ export const MARKER_BREAKS = {
     what: 'a missing marker is version zero: loads make none',
     make({ edit, around, RedisRemote }) {
       edit('MARK', MARK_CREATES, MARK_READS);
-      edit('MARK', 'answers[i] = found or ARGV[2 * i - 1]', `answers[i] = found or '${ZERO}'`);
+      edit('MARK', 'answers[i] = found or value', `answers[i] = found or '${ZERO}'`);
       edit('CHANGE', "redis.call('UNLINK', key)", "redis.call('SET', key, ARGV[i + 1], 'PX', 10000)");
       around(RedisRemote, 'read', async (_remote, read, ...args) => {
         const { entry, markers } = await read(...args);

@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { BUS_BREAKS } from './breaks-bus.mjs';
 import { LOAD_BREAKS } from './breaks-load.mjs';
 import { MARKER_BREAKS } from './breaks-markers.mjs';
+import { TRACKING_BREAKS } from './breaks-tracking.mjs';
 import { WRITE_BREAKS } from './breaks-write.mjs';
-import { built } from './engine.mjs';
+import { BUS, built } from './engine.mjs';
 
 /**
  * @typedef {{ what: string, expected?: 'clean', why?: string, plan?: string, make?(inside: Inside): void }} Break
@@ -21,7 +22,13 @@ import { built } from './engine.mjs';
  */
 
 /** @type {Record<string, Break>} */
-export const BREAKS = { ...LOAD_BREAKS, ...MARKER_BREAKS, ...WRITE_BREAKS, ...BUS_BREAKS };
+export const BREAKS = {
+  ...LOAD_BREAKS,
+  ...MARKER_BREAKS,
+  ...WRITE_BREAKS,
+  ...BUS_BREAKS,
+  ...(BUS === 'tracking' && TRACKING_BREAKS),
+};
 
 /** Where the classes and functions are that breaks need. */
 const MODULES = [
@@ -40,7 +47,10 @@ const MODULES = [
   'tiers/redis/bus.js',
   'tiers/redis/connection.js',
   'tiers/redis/delivered.js',
+  'tiers/redis/marker-watch.js',
+  'tiers/redis/redis-commands.js',
   'tiers/redis/redis-remote.js',
+  'tiers/redis/tracking.js',
   'tiers/redis/undelivered.js',
 ];
 

@@ -10,6 +10,9 @@ if (!existsSync(join(dist, 'cache.factory.js'))) throw new Error(`There is no bu
 /** A module of the build, e.g. `engine/flights.js`. @param {string} path @returns {Promise<any>} */
 export const built = (path) => import(pathToFileURL(join(dist, path)).href);
 
+/** How processes hear of each other: SIMULATION_BUS, 'pubsub' or 'tracking'. */
+export const BUS = process.env.SIMULATION_BUS ?? 'pubsub';
+
 const { buildCache, sharedParts } = await built('cache.factory.js');
 const { resolveRoot } = await built('cache.resolve.js');
 const { redisTier } = await built('tiers/redis/redis-tier.js');

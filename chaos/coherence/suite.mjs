@@ -26,7 +26,7 @@ export class CoherenceSuite {
   #cleanUp = [];
 
   /**
-   * @param {{ seed: number, quick: boolean, seconds?: number, faults?: string[], break?: string }} options
+   * @param {{ seed: number, quick: boolean, seconds?: number, faults?: string[], break?: string, bus?: string }} options
    * @param {(line: string) => void} say
    */
   constructor(options, say) {
@@ -42,7 +42,8 @@ export class CoherenceSuite {
     await servers.start('redis');
     const plan = planOf(this.options);
     const database = new Database(plan.seed);
-    const settings = { dist, seed: plan.seed, tier: TIER, break: this.options.break };
+    const { bus = 'pubsub' } = this.options;
+    const settings = { dist, seed: plan.seed, tier: { ...TIER, bus }, break: this.options.break };
     const stage = new Stage(servers, settings, database);
     this.#cleanUp.push(() => stage.close());
     await stage.open();

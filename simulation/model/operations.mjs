@@ -1,3 +1,4 @@
+import { BUS } from '../engine.mjs';
 import { KEYS, LONG_TTL, lateTagsOf, tagOf } from './settings.mjs';
 
 /** @typedef {import('./process.mjs').Process} Process @typedef {import('./simulation.mjs').Simulation} Simulation */
@@ -11,8 +12,8 @@ function withoutValue(error) {
 /** What the app does with the cache, with a check of what comes of it. */
 export class Operations {
   /** @param {Simulation} simulation */
-  constructor({ world, checker, database }) {
-    Object.assign(this, { world, checker, database });
+  constructor({ world, checker, database, server }) {
+    Object.assign(this, { world, checker, database, server });
   }
 
   /** @param {Process} process @param {string} key @param {boolean} strong */
@@ -79,6 +80,10 @@ export class Operations {
    */
   async write(process, keys, mode) {
     const { world, checker, database } = this;
+    if (BUS === 'tracking' && (mode === 'evict' || mode === 'tag') && world.random() < 0.5) {
+      await this.#writeOutside(process, keys, mode);
+      return;
+    }
     const change = checker.begin(process, mode);
     if (world.log) world.say(`${process.name} WRITE and ${mode} ${keys.join(', ')}`);
     const commit = () => database.write(process, keys, (rows) => change.rows.push(...rows));
@@ -89,6 +94,19 @@ export class Operations {
     }
     checker.returned(change);
     if (world.log) world.say(`${process.name} done: ${mode} ${keys.join(', ')}`);
+  }
+
+  /** Another program changes rows, and removes entries or a marker from Redis, as redis-cli would. */
+  async #writeOutside(process, keys, mode) {
+    const { world, checker, database, server } = this;
+    const change = checker.begin({ undone: [] }, mode);
+    world.say(`another program WRITES and removes (${mode}) ${keys.join(', ')}`);
+    await database.write(process, keys, (rows) => change.rows.push(...rows));
+    while (!server.up) await process.sleep(5);
+    const names = mode === 'tag' ? [`sim:m:t:${tagOf(keys[0])}`] : keys.map((key) => `sim:e:${key}`);
+    for (const name of names) server.lose(name);
+    change.resolved = change.done = world.now;
+    world.say(`another program has removed (${mode}) ${keys.join(', ')}`);
   }
 
   async #put(process, key, commit, fails) {

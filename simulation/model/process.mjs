@@ -1,4 +1,4 @@
-import { openCache } from '../engine.mjs';
+import { BUS, openCache } from '../engine.mjs';
 import { SimulatedClient } from '../redis/client.mjs';
 import { ProcessTime } from './clock.mjs';
 import * as settings from './settings.mjs';
@@ -51,6 +51,7 @@ export class Process {
       },
       {
         client,
+        bus: BUS,
         bound,
         lossWindow: settings.LOSS_WINDOW,
         commandTimeout,

@@ -172,6 +172,12 @@ export class SimulatedClient {
           run: (work) => process.run(work),
           lost: () => this.#lost(),
           message: (channel, message) => this.#events.emit('message', fromBytes(channel), fromBytes(message)),
+          invalidated: (names) =>
+            this.#events.emit(
+              'messageBuffer',
+              Buffer.from('__redis__:invalidate'),
+              names?.map((name) => Buffer.from(name, 'latin1')),
+            ),
         });
         this.#become('connect');
         this.#become('ready');

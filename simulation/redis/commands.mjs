@@ -194,7 +194,16 @@ const COMMANDS = {
   PING: (_server, [text]) => text ?? 'PONG',
   QUIT: () => OK,
   FLUSHALL(server) {
-    for (const key of [...server.names()]) server.remove(key);
+    server.flush();
+    return OK;
+  },
+  INFO: (server) => `run_id:${server.id}x${server.incarnation}\r\n`,
+  CLIENT(server, [what, on, , target, noloop], link) {
+    if (what === 'ID') return link.id;
+    if (what === 'GETREDIR') return server.tracking.targetOf(link);
+    if (`${what} ${on} ${noloop}` !== 'TRACKING ON NOLOOP') return SYNTAX;
+    if (!server.has(Number(target))) return new ErrorReply('ERR The client ID you want redirect to does not exist');
+    server.tracking.start(link, Number(target));
     return OK;
   },
 };
@@ -204,7 +213,10 @@ export function execute(server, [name, ...args], link) {
   const command = COMMANDS[name.toUpperCase()];
   if (command === undefined)
     throw new Error(`The modelled Redis does not know ${name}: teach it in redis/commands.mjs`);
-  return command(server, args, link);
+  const reply = command(server, args, link);
+  const upper = name.toUpperCase();
+  server.tracking.executed(upper, keysOf(upper, [name, ...args]));
+  return reply;
 }
 
 /** Hashing a script costs more than running it. @type {Map<string, string>} */

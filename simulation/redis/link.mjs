@@ -25,7 +25,7 @@ export class Link {
    * @param {import('../lib/world.mjs').World} world
    * @param {Server} server
    * @param {string} owner name of the process
-   * @param {{ run(work: () => void): void, lost(): void, message(channel: string, message: string): void }} client
+   * @param {{ run(work: () => void): void, lost(): void, message(channel: string, message: string): void, invalidated(names: string[] | null): void }} client
    */
   constructor(world, server, owner, client) {
     Object.assign(this, { world, server, owner, client });
@@ -52,6 +52,11 @@ export class Link {
   /** A message for the subscriber. @param {string} channel @param {string} message */
   publish(channel, message) {
     this.#toClient(() => this.client.message(channel, message));
+  }
+
+  /** Names that are tracked and were changed; all of them if `null`. @param {string[] | null} names */
+  invalidate(names) {
+    this.#toClient(() => this.client.invalidated(names));
   }
 
   /** @param {() => void} deliver */

@@ -1,5 +1,6 @@
 import { execute } from './commands.mjs';
 import { LuaMachine } from './lua.mjs';
+import { TrackingTable } from './tracking.mjs';
 
 /**
  * `foreign`: not a string, but something another program put there.
@@ -13,6 +14,7 @@ const lua = new LuaMachine();
 export class Server {
   lua = lua;
   up = true;
+  tracking = new TrackingTable();
   /** Which start it is: a connection belongs to one. */
   incarnation = 0;
   /** What its clock is ahead. */
@@ -29,6 +31,7 @@ export class Server {
   #channels = new Map();
   /** @type {Set<import('./link.mjs').Link>} */
   #links = new Set();
+  #accepted = 0;
 
   /** @param {import('../lib/world.mjs').World} world @param {number} id */
   constructor(world, id) {
@@ -45,6 +48,7 @@ export class Server {
     const entry = this.#data.get(key);
     if (entry !== undefined && entry.until <= this.clock()) {
       this.#data.delete(key);
+      this.#changed(key);
       return undefined;
     }
     return entry;
@@ -59,13 +63,21 @@ export class Server {
   replace(key, entry) {
     this.#journal.push({ at: this.world.now, key, old: this.#data.get(key) });
     this.#data.set(key, entry);
+    this.#changed(key);
   }
 
   /** @param {string} key */
   remove(key) {
     this.#journal.push({ at: this.world.now, key, old: this.#data.get(key) });
     this.#data.delete(key);
+    this.#changed(key);
   }
+
+  #changed(key) {
+    this.tracking.changed(key, this.#find);
+  }
+
+  #find = (id) => [...this.#links].find((link) => link.id === id);
 
   *names() {
     for (const key of [...this.#data.keys()]) if (this.get(key) !== undefined) yield key;
@@ -73,19 +85,28 @@ export class Server {
 
   /** @param {import('./link.mjs').Link} link @param {string[]} args */
   execute(link, args) {
+    this.tracking.current = link;
     const reply = execute(this, args, link);
+    this.tracking.current = undefined;
     this.executed(link, args);
     return reply;
+  }
+
+  /** Whether there is a connection with this number. @param {number} id */
+  has(id) {
+    return this.#find(id) !== undefined;
   }
 
   /** @param {import('./link.mjs').Link} link */
   accept(link) {
     this.#links.add(link);
+    link.id = ++this.#accepted;
   }
 
   /** The server's end of a connection is gone. @param {import('./link.mjs').Link} link */
   drop(link) {
     this.#links.delete(link);
+    this.tracking.drop(link);
     for (const links of this.#channels.values()) links.delete(link);
   }
 
@@ -115,10 +136,12 @@ export class Server {
   /** A key goes: evicted for want of memory, or deleted by somebody. @param {string} key */
   lose(key) {
     this.#data.delete(key);
+    this.#changed(key);
   }
 
   /** Everything goes, as after FLUSHALL. */
   flush() {
+    this.tracking.flushed(this.#find);
     for (const key of [...this.#data.keys()]) this.remove(key);
   }
 
@@ -136,6 +159,7 @@ export class Server {
     this.incarnation++;
     this.up = false;
     this.scripts.clear();
+    this.tracking.clear();
     this.#channels.clear();
     for (const link of [...this.#links]) link.reset();
     this.world.after(away, () => {
