@@ -10,6 +10,11 @@ import type { Version } from './version.js';
  */
 export class Flight {
   flagged = false;
+  /**
+   * Something was done to its key in Redis, it is not known what. If that was a change, Redis refuses what this flight would
+   * store there, for its token is gone; memory and new callers have nobody to ask, and do without it.
+   */
+  touched = false;
   /** If all that flagged it was a put of another process: the version that put. A read that found it found nothing old. */
   overtakenBy: Version | undefined;
   /** What flagged it means to remove the old value, too: that must not stand in for a load that fails. */
@@ -84,8 +89,18 @@ export class Flights {
   /** A load of this key that a new caller may share: nothing it is known to depend on was changed since it began. */
   joinable(key: string): Flight | undefined {
     let flight = this.heads.get(key);
-    while (flight && (flight.shared === undefined || this.spoiled(flight))) flight = flight.next;
+    while (flight && (flight.shared === undefined || flight.touched || this.spoiled(flight))) flight = flight.next;
     return flight;
+  }
+
+  /** Something was done to a key in Redis. */
+  touch(key: string): void {
+    for (let flight = this.heads.get(key); flight; flight = flight.next) flight.touched = true;
+  }
+
+  /** True if what it brings must not be stored in memory. */
+  keptOutOfMemory(flight: Flight, late: readonly string[]): boolean {
+    return flight.touched || this.spoiled(flight, late);
   }
 
   /** True if what it brings must not be stored in this process. `late`: markers that only its result told. */
@@ -133,6 +148,7 @@ export class Flights {
 
   /** True if a value that was found under the key must not be stored in this process. */
   outOfDate(flight: Flight, found: { version: Version | undefined; markers: readonly string[] }): boolean {
+    if (flight.touched) return true;
     const latest = flight.overtakenBy !== undefined && flight.overtakenBy === found.version;
     return this.spoiled(flight, found.markers, latest);
   }

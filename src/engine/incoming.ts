@@ -19,6 +19,11 @@ export class Incoming implements RemoteChanges {
     else entry.expire();
   }
 
+  touched(key: string): void {
+    this.core.flights.touch(key);
+    this.core.memory?.delete(key);
+  }
+
   marker(name: string, change: MarkerChange): void {
     this.core.epochs.change(name, change);
     this.core.watch?.changed(name);

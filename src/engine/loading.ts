@@ -90,6 +90,8 @@ export class Loading {
       const permit = lookup && (await this.acquire(work, lookup));
       if (permit instanceof MemoryEntry) return permit;
       if (permit?.claimed) flight.claim = permit.token;
+      // What was done to the key before it got its token is older than the load that begins now.
+      if (permit) flight.touched = false;
       if (permit?.kept) flight.kept = true;
       if (this.closed) this.abandon(flight);
       let raw: unknown;

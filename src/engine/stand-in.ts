@@ -69,7 +69,7 @@ export function keepStale(
   policy: ResolvedPolicy,
   error: unknown,
 ): void {
-  if (!inMemory(core, policy) || flight.flagged) return;
+  if (!inMemory(core, policy) || flight.flagged || flight.touched) return;
   entry.trouble = error;
   entry.epoch = flight.epoch;
   const until = Math.min(entry.staleUntil, entry.expiresAt + policy.grace);

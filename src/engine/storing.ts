@@ -83,7 +83,9 @@ export function newValue(
 /** Stores in memory only: in a cache without Redis, or while Redis is away. */
 export function storeInMemory(core: Core, flight: Flight, { entry }: NewValue, policy: ResolvedPolicy): Stored {
   if (!inMemory(core, policy)) return 'unstorable';
-  if (core.flights.spoiled(flight, entry.markers)) return refuse(core, flight);
+  if (core.flights.keptOutOfMemory(flight, entry.markers)) return refuse(core, flight);
+  // What Redis was not asked for is not tracked there: it is believed no longer than without Redis.
+  if (core.trust.tracks && policy.redis) entry.serveUntil(Math.min(entry.freshUntil, entry.believedUntil));
   core.flights.outdate(flight);
   toMemory(core, flight.key, entry);
   stored(core, flight.key, 'memory');
@@ -133,7 +135,7 @@ export async function put(
 }
 
 function finish(core: Core, flight: Flight, entry: MemoryEntry, policy: ResolvedPolicy): Stored {
-  if (inMemory(core, policy) && !core.flights.spoiled(flight, entry.markers)) {
+  if (inMemory(core, policy) && !core.flights.keptOutOfMemory(flight, entry.markers)) {
     toMemory(core, flight.key, entry);
     stored(core, flight.key, 'memory', 'redis');
   } else {

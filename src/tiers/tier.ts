@@ -46,6 +46,8 @@ export type KeptAs = 'nothing' | 'stale' | 'fresh';
 export interface RemoteChanges {
   /** `version`: what the key has now, if the change was a put. */
   key(key: string, change: MarkerChange, version: Version | undefined): void;
+  /** Something was done to a key, it is not known what: a change, a load, its end. */
+  touched(key: string): void;
   marker(name: string, change: MarkerChange): void;
   /** Keys that match a pattern with `*` and `?`. */
   pattern(pattern: string, change: MarkerChange): void;
@@ -59,6 +61,8 @@ export interface Trust {
   readonly until: Milliseconds;
   /** Longest time for which memory may answer with what others have changed. */
   readonly bound: Milliseconds;
+  /** Changes by other programs are heard, too, but only of keys that were read from the tier. Absent: they are not heard. */
+  readonly tracks?: boolean;
 }
 
 /**

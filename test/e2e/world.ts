@@ -32,6 +32,13 @@ export interface World extends Rig {
   app(options?: AppOptions): Promise<TestApp>;
 }
 
+let bus = (process.env.STRATA_TEST_BUS ?? 'pubsub') as RedisTierOptions['bus'];
+
+/** How the apps of a spec hear of each other if it does not say so: for spec files that run those of others once more. */
+export function useBus(kind: RedisTierOptions['bus']): void {
+  bus = kind;
+}
+
 /** Call it once in a `describe`; each test gets a namespace of its own. */
 export function useWorld(): World {
   const rig = useRig();
@@ -58,7 +65,7 @@ async function openApp({
       : tier?.client
         ? { bus: false }
         : { url: url || redisUrl(), clientOptions: { retryStrategy: () => 25 } };
-  const redis = url === false && !tier ? undefined : redisTier({ ...place, ...tier });
+  const redis = url === false && !tier ? undefined : redisTier({ bus, ...place, ...tier });
   const errors: TestApp['errors'] = [];
   const root: DynamicModule = {
     module: class TestModule {},

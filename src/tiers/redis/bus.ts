@@ -5,6 +5,7 @@ import type { BusStats, Trust } from '../tier.js';
 import type { RedisConnection } from './connection.js';
 import { ECHO } from './scripts.js';
 import type { Subscriber } from './subscriber.js';
+import { type Tracking, wasAnswered } from './tracking.js';
 
 /** So many echoes within the bound: one may get lost without consequence. */
 const ECHOES_PER_BOUND = 4;
@@ -20,10 +21,22 @@ export interface BusOptions {
 /** Who wants the messages of a channel. */
 export interface BusListener {
   message(text: string): void;
+  /** Only with tracking: names in Redis that somebody has changed since they were read here. */
+  invalidated(names: readonly string[]): void;
   /** Subscribed anew: messages may have been missed. */
   gap(): void;
   /** What Redis confirmed before `sent` (by `elapsed`) had its effect, and is known by an echo to have had it. */
   safe(sent: Milliseconds): void;
+}
+
+/** A call whose echo is awaited. */
+interface Call {
+  at: Milliseconds;
+  wall: Milliseconds;
+  heard: boolean;
+  /** Only with tracking: whether it was in order when the call was made. */
+  intact: Promise<boolean | undefined> | undefined;
+  then(heard: boolean): void;
 }
 
 /**
@@ -37,11 +50,10 @@ export class Bus implements Trust {
   readonly bound: Milliseconds;
   private readonly listeners = new Map<string, Set<BusListener>>();
   private spoken = 0;
-  /** When the calls were made whose echo is awaited, by their number. */
-  private readonly awaited = new Map<
-    number,
-    { at: Milliseconds; wall: Milliseconds; then: (heard: boolean) => void }
-  >();
+  /** By their number. */
+  private readonly awaited = new Map<number, Call>();
+  /** Heard, but not yet of effect: how it is meant has to be looked up first. */
+  private readonly pending = new Set<Promise<unknown>>();
   private lastHeard: Milliseconds;
   private lastAnswered: Milliseconds;
   private subscribed = false;
@@ -65,6 +77,7 @@ export class Bus implements Trust {
     private readonly clock: Clock,
     private readonly options: BusOptions,
     private readonly onError: (error: unknown) => void,
+    private readonly tracking?: Tracking,
   ) {
     this.bound = options.bound;
     this.measured = clock.elapsed !== undefined;
@@ -72,12 +85,13 @@ export class Bus implements Trust {
     this.lastHeard = this.lastAnswered = this.elapsed();
     this.stops = [
       clock.onSetBack?.(() => this.endLease()) ?? (() => undefined),
-      connection.listen({ ready: () => void this.speak(), lost: () => this.lost(), failed: () => {} }),
+      connection.listen({ ready: () => void this.connected(), lost: () => this.lost(), failed: () => {} }),
     ];
     subscriber.listen({
       ready: () => void this.subscribe(),
       lost: () => this.lost(),
       message: (channel, text) => this.receive(channel, text),
+      invalidated: (names) => this.invalidated(names),
     });
   }
 
@@ -86,6 +100,11 @@ export class Bus implements Trust {
     this.subscriber.connect();
     this.cancel ??= this.again();
     return wait && atMost(this.options.connectTimeout, this.started);
+  }
+
+  /** Whether the server tells of changed names that were read. */
+  get tracks(): boolean {
+    return this.tracking !== undefined;
   }
 
   /** The time by which `safe` tells. */
@@ -114,6 +133,13 @@ export class Bus implements Trust {
     await atMost(this.bound, heard, this.time);
   }
 
+  /** What is heard now is not proven before `work` is done. */
+  awaitEffect(work: Promise<unknown>): void {
+    this.pending.add(work);
+    const done = (): unknown => this.pending.delete(work);
+    work.then(done, done);
+  }
+
   /** What is known here, without what its listeners know. */
   stats(): Pick<BusStats, 'lease' | 'lag' | 'gaps'> {
     return { lease: this.clock.now() < this.until, lag: this.lag, gaps: Math.max(0, this.gaps) };
@@ -130,10 +156,12 @@ export class Bus implements Trust {
   /** Says something, and answers whether it was heard. */
   private speak(): Promise<boolean> {
     if (this.closed || !this.subscribed || !this.connection.connected) return Promise.resolve(false);
+    if (this.tracking?.armed === false) return Promise.resolve(false);
     const number = ++this.spoken;
     const { echoName, bound } = this.options;
     const echo = new Promise<boolean>((then) => {
-      this.awaited.set(number, { at: this.elapsed(), wall: this.clock.now(), then });
+      const intact = this.tracking?.intact();
+      this.awaited.set(number, { at: this.elapsed(), wall: this.clock.now(), heard: false, intact, then });
     });
     // Others take a process without this key for dead.
     const life = Math.max(1_000, 2 * Math.ceil(bound));
@@ -157,16 +185,39 @@ export class Bus implements Trust {
 
   private echoed(number: number): void {
     const call = this.awaited.get(number);
-    if (!call || !this.subscribed) return;
+    if (!call || call.heard || !this.subscribed) return;
+    call.heard = true;
     // Connections keep their order: calls before it whose echo did not come were not executed.
-    for (const [older] of this.awaited) if (older < number) this.forgetEcho(older);
-    this.awaited.delete(number);
+    for (const [older, { heard }] of this.awaited) if (older < number && !heard) this.forgetEcho(older);
     this.lastHeard = this.elapsed();
     this.lag = this.lastHeard - call.at;
+    if (this.tracking) void this.prove(number, call);
+    else this.proven(number, call);
+  }
+
+  /** With tracking an echo proves nothing before all that was heard until then has its effect. */
+  private async prove(number: number, call: Call): Promise<void> {
+    await Promise.allSettled([...this.pending]);
+    const intact = await call.intact;
+    if (this.awaited.get(number) !== call) return;
+    if (intact) this.proven(number, call);
+    else this.forgetEcho(number);
+    if (intact !== false) return;
+    this.onError(new Error('CLIENT TRACKING was changed by somebody else: memory begins anew.'));
+    void this.begin();
+  }
+
+  private proven(number: number, call: Call): void {
+    this.awaited.delete(number);
     this.until = this.measured ? Math.max(this.until, call.wall + this.bound) : FOREVER;
     this.everybody((listener) => listener.safe(call.at));
     call.then(true);
     this.first();
+  }
+
+  private invalidated(names: readonly string[] | null): void {
+    if (names) this.everybody((listener) => listener.invalidated(names));
+    else this.gap();
   }
 
   private async subscribe(): Promise<void> {
@@ -179,14 +230,41 @@ export class Bus implements Trust {
     }
     if (own !== this.subscription || this.closed) return;
     this.subscribed = true;
+    await this.begin();
+  }
+
+  /** The command connection is a new one: what is published is heard as before, but nothing is tracked yet. */
+  private async connected(): Promise<void> {
+    if (this.tracking) await this.begin();
+    else await this.speak();
+  }
+
+  /** All changes are heard from now on; earlier ones may have been missed. */
+  private async begin(): Promise<void> {
+    if (this.closed || !this.subscribed || (this.tracking && !this.connection.connected)) return;
+    // Sent before anything that will be read by those who are told of the gap.
+    const arming = this.tracking?.arm();
+    this.gap();
+    try {
+      if ((await arming) === false) return;
+    } catch (error) {
+      if (this.closed) return;
+      if (wasAnswered(error)) this.lastAnswered = this.elapsed();
+      this.onError(error);
+      return;
+    }
+    void this.speak();
+  }
+
+  private gap(): void {
     this.gaps++;
     this.forgetEchoes();
     this.everybody((listener) => listener.gap());
-    void this.speak();
   }
 
   private lost(): void {
     this.forgetEchoes();
+    this.tracking?.disarm();
     if (!this.subscriber.connected) {
       this.subscribed = false;
       this.subscription++;

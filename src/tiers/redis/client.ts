@@ -56,6 +56,7 @@ export function newClient(
 
 /** A client that hears messages. It is subscribed anew by us, because something may have been missed meanwhile. */
 export function newSubscriber(place: RedisPlace, connectTimeout: Milliseconds): RedisLike & SubscribingRedis {
-  const wanted: RedisOptions = { ...AT_ONCE, autoResubscribe: false };
+  // Of RESP3 ioredis 6 does not hand out what the server tells about tracked keys; ioredis 5 knows RESP2 only.
+  const wanted: RedisOptions & { protocol: 2 } = { ...AT_ONCE, autoResubscribe: false, protocol: 2 };
   return newClient(place, connectTimeout, wanted) as RedisLike & SubscribingRedis;
 }

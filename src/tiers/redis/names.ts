@@ -35,7 +35,16 @@ export class RedisNames {
     return quote(before) + quote(`${this.namespace}:e:`) + parts.join('*');
   }
 
-  /** The key of an entry's name, as `SCAN` gave it. */
+  /** Whether a name of the server is that of an entry or of a marker here. */
+  isEntry(name: string, before: string): boolean {
+    return name.startsWith(`${before}${this.namespace}:e:`);
+  }
+
+  isMarker(name: string, before: string): boolean {
+    return name.startsWith(`${before}${this.namespace}:m:`);
+  }
+
+  /** The key of an entry's name, or the name of a marker, as the server gave it. */
   keyOf(name: string, before: string): string {
     return unescapeKey(name.slice(before.length + this.namespace.length + 3));
   }

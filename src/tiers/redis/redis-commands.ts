@@ -1,4 +1,4 @@
-import type { Milliseconds } from '../../engine/duration.js';
+import { FOREVER, type Milliseconds } from '../../engine/duration.js';
 import { CLAIMED_STATE, type MarkerValue, REFRESHED_STATE } from '../../engine/entry-format.js';
 import { VERSION_LENGTH, type Version, type VersionSource } from '../../engine/version.js';
 import type { KeptAs, RemoteRead, RemoteTierContext } from '../tier.js';
@@ -8,11 +8,16 @@ import type { Change } from './delivered.js';
 import type { Messages } from './messages.js';
 import type { RedisNames } from './names.js';
 import { ReadBatch } from './read-batch.js';
-import type { Script } from './script.js';
+import { rereading, type Script } from './script.js';
 import { ABANDON, CHANGE, CLAIM, EVICT, EXPIRE, FILL, HOLD, MARK, PUT, RECHECK } from './scripts.js';
 
 /** Most keys in one command: more would keep others waiting. */
 const MAX_KEYS = 128;
+/**
+ * With tracking, everybody who has read a marker is told when its life is prolonged, and looks after it. So it gets more life
+ * than it must have, and that not with every load.
+ */
+const TRACKED_MARKER_LIVES = 2;
 /** Most bytes of values in one command. */
 const MAX_BYTES = 256 * 1024;
 
@@ -51,6 +56,8 @@ interface Parts {
   messages: Messages;
   /** Where changes are published; '' if nobody hears them. */
   channel: string;
+  /** Whether the server tells of what was read here. */
+  tracking: boolean;
   onError: RemoteTierContext['onError'];
   /** Told of puts that Redis has. */
   confirmed(change: Change): void;
@@ -63,18 +70,22 @@ export class RedisCommands {
   private readonly versions: VersionSource;
   private readonly messages: Messages;
   private readonly channel: string;
+  private readonly tracking: boolean;
+  /** With tracking: what is run instead of a script. */
+  private readonly variants = new Map<Script, Script>();
   private readonly onError: RemoteTierContext['onError'];
   private readonly confirmed: Parts['confirmed'];
   private readonly batches: { flush(): void }[] = [];
   private scheduled = false;
 
-  constructor({ connection, names, versions, messages, channel, onError, confirmed }: Parts) {
+  constructor({ connection, names, versions, messages, channel, tracking, onError, confirmed }: Parts) {
     this.confirmed = confirmed;
     this.connection = connection;
     this.names = names;
     this.versions = versions;
     this.messages = messages;
     this.channel = channel;
+    this.tracking = tracking;
     this.onError = onError;
     this.reads = new ReadBatch(names);
   }
@@ -88,7 +99,7 @@ export class RedisCommands {
   }, MAX_KEYS);
   private readonly puts = this.batch<Store, boolean>((stores) => this.sendPuts(stores), MAX_BYTES, sizeOf);
   private readonly fills = this.batch<Store, boolean>((stores) => this.sendFills(stores), MAX_BYTES, sizeOf);
-  private readonly marks = this.batch<Place, Buffer>((places) => this.sendPlaces(MARK, places), MAX_KEYS);
+  private readonly marks = this.batch<Place, Buffer>((places) => this.sendMarks(places), MAX_KEYS);
   private readonly claims = this.batch<Claim, Buffer | null>((claims) => this.sendClaims(claims), MAX_KEYS);
   private readonly abandons = this.batch<Abandoned, undefined>((claims) => this.sendAbandons(claims), MAX_KEYS);
   private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendHolds(places), MAX_KEYS);
@@ -178,7 +189,26 @@ export class RedisCommands {
     message: string,
     ordered = false,
   ): Promise<unknown> {
-    return this.connection.run(script, keys, [...args, this.channel, this.channel === '' ? '' : message], ordered);
+    return this.run(script, keys, [...args, this.channel, this.channel === '' ? '' : message], ordered);
+  }
+
+  /** Runs a script on entries or markers. */
+  private run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+    ordered = false,
+  ): Promise<unknown> {
+    return this.connection.run(this.tracking ? this.variantOf(script) : script, keys, args, ordered);
+  }
+
+  private variantOf(script: Script): Script {
+    let variant = this.variants.get(script);
+    if (!variant) {
+      variant = rereading(script);
+      this.variants.set(script, variant);
+    }
+    return variant;
   }
 
   async publish(message: string): Promise<void> {
@@ -187,7 +217,7 @@ export class RedisCommands {
 
   private async sendFills(stores: Store[]): Promise<boolean[]> {
     const names = stores.map(({ key }) => this.names.entry(key));
-    const answers = (await this.connection.run(FILL, names, stores.flatMap(argsOf))) as unknown[];
+    const answers = (await this.run(FILL, names, stores.flatMap(argsOf))) as unknown[];
     this.wakeAwaited(
       answers,
       stores.map(({ key }) => key),
@@ -199,7 +229,7 @@ export class RedisCommands {
     const keys = claims.map(({ key }) => key);
     const names = keys.map((key) => this.names.entry(key));
     const args = claims.flatMap(({ version, failed }) => [version, failed ? 1 : 0]);
-    this.wakeAwaited((await this.connection.run(ABANDON, names, args)) as unknown[], keys);
+    this.wakeAwaited((await this.run(ABANDON, names, args)) as unknown[], keys);
     return claims.map(() => undefined);
   }
 
@@ -221,20 +251,24 @@ export class RedisCommands {
     return flags(answers);
   }
 
-  private async sendPlaces<Answer>(script: typeof HOLD, places: Place[]): Promise<Answer[]> {
-    const args = places.flatMap(({ version, life }) => [version, life]);
+  private async sendMarks(places: Place[]): Promise<Buffer[]> {
+    const lives = this.tracking ? TRACKED_MARKER_LIVES : 1;
+    const args = places.flatMap(({ version, life }) => [version, life, Math.min(lives * life, FOREVER)]);
     const names = places.map((place) => place.name);
-    return (await this.connection.run(script, names, args)) as Answer[];
+    return (await this.run(MARK, names, args)) as Buffer[];
   }
 
   private async sendHolds(places: Place[]): Promise<(Buffer | null)[]> {
-    return this.withoutForeign(await this.sendPlaces<Buffer | null>(HOLD, places));
+    const args = places.flatMap(({ version, life }) => [version, life]);
+    const names = places.map((place) => place.name);
+    return this.withoutForeign((await this.run(HOLD, names, args)) as (Buffer | null)[]);
   }
 
   private async sendClaims(claims: Claim[]): Promise<(Buffer | null)[]> {
     const args = claims.flatMap(({ version, life, instead, keep }) => [version, life, asBytes(instead), KEPT[keep]]);
     const names = claims.map((claim) => claim.name);
-    return this.withoutForeign((await this.connection.run(CLAIM, names, args)) as (Buffer | null)[]);
+    const noting = this.tracking ? 0 : 1;
+    return this.withoutForeign((await this.run(CLAIM, names, [...args, noting])) as (Buffer | null)[]);
   }
 
   private withoutForeign(answers: (Buffer | null)[]): (Buffer | null)[] {

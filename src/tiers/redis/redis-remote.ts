@@ -18,6 +18,7 @@ import type { Bus } from './bus.js';
 import { ChangeLog } from './change-log.js';
 import type { RedisConnection } from './connection.js';
 import type { Change } from './delivered.js';
+import { MarkerWatch } from './marker-watch.js';
 import { type Heard, Messages } from './messages.js';
 import { RedisNames } from './names.js';
 import { Orphans } from './orphans.js';
@@ -43,6 +44,8 @@ export class RedisRemote implements RemoteTier {
   private readonly orphans: Orphans;
   private readonly commands: RedisCommands;
   private changes: RemoteChanges | undefined;
+  /** Only with tracking. */
+  private readonly watch: MarkerWatch | undefined;
   readonly trust: Trust;
   private wasReady = false;
   private readonly forget: () => void;
@@ -60,20 +63,20 @@ export class RedisRemote implements RemoteTier {
     this.messages = new Messages(versions.next());
     this.shared = bus !== undefined;
     this.trust = bus ?? ALONE;
+    const tracking = bus?.tracks === true;
+    this.watch = tracking ? new MarkerWatch((name, change) => this.changes?.marker(name, change)) : undefined;
     const channel = bus ? connection.keyPrefix + this.names.channel : '';
     const { names, messages } = this;
     const { onError } = context;
     const confirmed = (change: Change): void => this.log.confirmed(change);
-    this.commands = new RedisCommands({ connection, names, versions, messages, channel, onError, confirmed });
+    this.commands = new RedisCommands({ connection, names, versions, messages, channel, tracking, onError, confirmed });
     this.log = new ChangeLog((change) => this.commands.change(change), connection, bus, clock, lossWindow, context);
     this.orphans = new Orphans((key, version) => this.commands.abandon(key, version), connection, clock);
     this.wasReady = connection.ready;
     const leave = bus?.join(this.names.channel, {
       message: (text) => this.receive(text),
-      gap: () => {
-        this.changes?.gap();
-        this.waiters.wakeAll();
-      },
+      invalidated: (names) => this.invalidated(names),
+      gap: () => this.gap(),
       safe: (sent) => this.log.safe(sent),
     });
     const forget = connection.listen({
@@ -98,7 +101,18 @@ export class RedisRemote implements RemoteTier {
   }
 
   read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead> {
-    return this.commands.read(key, markers);
+    const read = this.commands.read(key, markers);
+    return this.watch ? this.observed(markers, read) : read;
+  }
+
+  /** Markers were read: they are compared with what they were, before anybody relies on them. */
+  private async observed<Read extends RemoteRead | readonly MarkerValue[]>(
+    markers: readonly string[],
+    reading: Promise<Read>,
+  ): Promise<Read> {
+    const read = await reading;
+    this.watch?.observe(markers, 'markers' in read ? read.markers : read);
+    return read;
   }
 
   hold(key: string, version: Version, holdFor: Milliseconds): Promise<Buffer | null> {
@@ -150,7 +164,8 @@ export class RedisRemote implements RemoteTier {
   }
 
   mark(markers: readonly string[], life: Milliseconds): Promise<readonly MarkerValue[]> {
-    return this.commands.mark(markers, life);
+    const marking = this.commands.mark(markers, life);
+    return this.watch ? this.observed(markers, marking) : marking;
   }
 
   fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
@@ -170,6 +185,7 @@ export class RedisRemote implements RemoteTier {
   }
 
   async change(markers: readonly string[], change: MarkerChange): Promise<void> {
+    for (const name of markers) this.watch?.told(name);
     await this.log.make({ kind: 'markers', names: markers, change });
   }
 
@@ -221,15 +237,50 @@ export class RedisRemote implements RemoteTier {
       this.changes?.key(key, change, version);
       this.waiters.wake(key);
     },
-    marker: (name, change) => this.changes?.marker(name, change),
+    touched: (key) => this.changes?.touched(key),
+    marker: (name, change) => {
+      this.watch?.told(name);
+      this.changes?.marker(name, change);
+    },
     pattern: (pattern, change) => this.changes?.pattern(pattern, change),
-    gap: () => this.changes?.gap(),
+    gap: () => this.gap(),
     wake: (key) => this.waiters.wake(key),
   };
 
   private receive(text: string): void {
     if (!this.changes || this.messages.apply(text, this.heard)) return;
     this.context.onError('bus', new Error('A message of another version cannot be read: memory begins anew.'));
-    this.changes.gap();
+    this.gap();
+  }
+
+  private gap(): void {
+    this.watch?.clear();
+    this.changes?.gap();
+    this.waiters.wakeAll();
+  }
+
+  /** Names that were read here, and to which somebody has done something since. */
+  private invalidated(names: readonly string[]): void {
+    const { keyPrefix } = this.connection;
+    const markers: string[] = [];
+    for (const name of names) {
+      if (this.names.isMarker(name, keyPrefix)) {
+        markers.push(this.names.keyOf(name, keyPrefix));
+      } else if (this.names.isEntry(name, keyPrefix)) {
+        const key = this.names.keyOf(name, keyPrefix);
+        this.changes?.touched(key);
+        this.waiters.wake(key);
+      }
+    }
+    if (markers.length > 0) this.bus?.awaitEffect(this.lookAt(markers));
+  }
+
+  /** Finds out whether markers were changed, and goes on being told of them. What Redis does not say counts as changed. */
+  private async lookAt(markers: readonly string[]): Promise<void> {
+    try {
+      await this.read(undefined, markers);
+    } catch {
+      for (const name of markers) this.changes?.marker(name, 'dead');
+    }
   }
 }

@@ -11,6 +11,7 @@ import { RedisAtomics } from './redis-atomics.js';
 import { RedisRemote } from './redis-remote.js';
 import { RedisServer } from './redis-server.js';
 import { Subscriber } from './subscriber.js';
+import { INVALIDATIONS, Tracking } from './tracking.js';
 
 /** Where Redis is, and how long to wait for it. Needs Redis 7.0 or later (or Valkey), and `ioredis` 5 or 6. */
 export interface RedisTierOptions extends RedisPlace {
@@ -27,10 +28,13 @@ export interface RedisTierOptions extends RedisPlace {
    */
   bound?: Duration;
   /**
-   * `false`: changes of other processes are not heard and own ones not told. For an app that runs as one process only: with
-   * several, memory would show what others have changed until `ttl` or `memory.ttl`. Default `true`.
+   * How changes of others are heard. Default `'pubsub'` (or `true`): what other processes of the app change. `'tracking'`: also
+   * what other programs do to entries and markers in Redis, keys that Redis expires or evicts, and `FLUSHALL`; the server
+   * remembers for it what this process has read (`CLIENT TRACKING`). `false`: changes of other processes are not heard and own
+   * ones not told. For an app that runs as one process only: with several, memory would show what others have changed until
+   * `ttl` or `memory.ttl`.
    */
-  bus?: boolean;
+  bus?: BusKind | boolean;
   /**
    * How much of its last writes a Redis that restarts or fails over may lose: the fsync interval or the lag of a replica.
    * Invalidations of that time before the connection broke are made again. Default `'2s'`; `0`: none.
@@ -39,6 +43,11 @@ export interface RedisTierOptions extends RedisPlace {
   /** After five commands in a row without an answer: how long Redis is left alone before one command tries again. Default `'1s'`. */
   breakerPause?: Duration;
 }
+
+/** How processes hear of changes: see `RedisTierOptions.bus`. */
+export type BusKind = (typeof BUSES)[number];
+
+const BUSES = ['pubsub', 'tracking'] as const;
 
 /** The Redis tier for `CacheModule.forRoot({ redis: redisTier({ url }) })`. One connection serves all caches of the app. */
 export function redisTier(options: RedisTierOptions): RemoteTierFactory {
@@ -76,8 +85,12 @@ class RedisTier implements RemoteTierFactory {
       if (parsed !== undefined && (parsed > 0 || name === 'lossWindow')) this.times[name] = parsed;
       else problems.push({ option: `redisTier.${name}`, value: options[name], remedy: DURATION_REMEDY });
     }
-    if (options.bus !== undefined && typeof options.bus !== 'boolean') {
-      problems.push({ option: 'redisTier.bus', value: options.bus, remedy: 'Use true (default) or false.' });
+    if (options.bus !== undefined && typeof options.bus !== 'boolean' && !BUSES.includes(options.bus)) {
+      problems.push({
+        option: 'redisTier.bus',
+        value: options.bus,
+        remedy: "Use 'pubsub' (default), 'tracking' or false.",
+      });
     }
     if (options.bus !== false && options.client && typeof options.client.duplicate !== 'function') {
       const remedy =
@@ -113,7 +126,7 @@ class RedisTier implements RemoteTierFactory {
     if (there && heard === false) {
       this.failed(
         new Error(
-          'What is published to Redis is not heard: memory is not used until it is. May the user SUBSCRIBE and PUBLISH (ACL: &* or the channels of the namespace)?',
+          `What is published to Redis is not heard: memory is not used until it is. May the user SUBSCRIBE and PUBLISH (ACL: &* or the channels of the namespace)?${this.tracks ? ` With bus: 'tracking' also CLIENT and INFO (ACL: +client +info &${INVALIDATIONS})?` : ''}`,
         ),
       );
     }
@@ -134,10 +147,16 @@ class RedisTier implements RemoteTierFactory {
       newSubscriber(this.options, this.times.connectTimeout),
       onError,
       connection.keyPrefix,
+      this.tracks,
     );
+    const tracking = this.tracks ? new Tracking(connection, subscriber) : undefined;
     const echoName = new RedisNames(namespace).echo(this.versions.start);
     const { bound, connectTimeout } = this.times;
-    return new Bus(connection, subscriber, clock, { bound, connectTimeout, echoName }, onError);
+    return new Bus(connection, subscriber, clock, { bound, connectTimeout, echoName }, onError, tracking);
+  }
+
+  private get tracks(): boolean {
+    return this.options.bus === 'tracking';
   }
 
   private failed(error: unknown): void {

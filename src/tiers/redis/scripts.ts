@@ -75,7 +75,8 @@ end`;
  * version that the caller saw still is; a value that may still serve is kept, and gets our version and the state "claimed".
  * Where somebody else is first, notes that somebody waits.
  * KEYS: keys. ARGV: for each key version, life in ms, the version it may replace, and what becomes of a value: '0' it goes,
- * or the state it is kept in: '${CLAIMED_STATE}' it serves as stale, '${REFRESHED_STATE}' as it did.
+ * or the state it is kept in: '${CLAIMED_STATE}' it serves as stale, '${REFRESHED_STATE}' as it did; then
+ * '1' if it has to be noted that somebody waits (who is told of every change of the key needs no waking).
  * Answers for each key what was there; \`false\`: the claim is ours.
  */
 export const CLAIM = script(`${lookAt}
@@ -95,9 +96,11 @@ for i, key in ipairs(KEYS) do
     redis.call('SET', key, version .. '${CLAIMED_HOLD}', 'PX', life)
     answers[i] = false
   else
-    if mark == '${CLAIMED_HOLD}' then redis.call('SETRANGE', key, ${VERSION_LENGTH}, '${AWAITED_HOLD}') end
-    if state == '${CLAIMED_STATE}' then redis.call('SETRANGE', key, ${STATE_OFFSET}, '${AWAITED_STATE}') end
-    if state == '${REFRESHED_STATE}' then redis.call('SETRANGE', key, ${STATE_OFFSET}, '${AWAITED_REFRESH_STATE}') end
+    if ARGV[#ARGV] == '1' then
+      if mark == '${CLAIMED_HOLD}' then redis.call('SETRANGE', key, ${VERSION_LENGTH}, '${AWAITED_HOLD}') end
+      if state == '${CLAIMED_STATE}' then redis.call('SETRANGE', key, ${STATE_OFFSET}, '${AWAITED_STATE}') end
+      if state == '${REFRESHED_STATE}' then redis.call('SETRANGE', key, ${STATE_OFFSET}, '${AWAITED_REFRESH_STATE}') end
+    end
     answers[i] = redis.call('GET', key)
   end
 end
@@ -131,15 +134,17 @@ return answers`);
 /**
  * MARK: reads markers, makes those that are missing, and lets all live on. A marker that is gone makes its entries stale,
  * so its life is prolonged by every load that relies on it (\`GT\`: never shortened).
- * KEYS: markers. ARGV: for each marker value and life in ms.
+ * KEYS: markers. ARGV: for each marker value, the life it must have in ms, and the life it gets if that is more than is left.
+ * If both are the same, it is prolonged every time.
  */
 export const MARK = script(`${setIfAbsent}
 local function isOurs(length) return length == ${2 * VERSION_LENGTH} end
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local found = setIfAbsent(key, ARGV[2 * i - 1], ARGV[2 * i], isOurs)
-  if found then redis.call('PEXPIRE', key, ARGV[2 * i], 'GT') end
-  answers[i] = found or ARGV[2 * i - 1]
+  local value, least, life = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+  local found = setIfAbsent(key, value, life, isOurs)
+  if found and (least == life or redis.call('PTTL', key) < tonumber(least)) then redis.call('PEXPIRE', key, life, 'GT') end
+  answers[i] = found or value
 end
 return answers`);
 

@@ -1,0 +1,5 @@
+import { useBus } from '../../e2e/world.js';
+
+// The same as with messages alone.
+useBus('tracking');
+await import('../../e2e/coherence-order.spec.js');
