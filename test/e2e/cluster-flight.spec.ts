@@ -7,7 +7,9 @@ const world = useWorld();
 const BOUND = 400;
 
 const apps = (count: number, options: Parameters<typeof world.app>[0] = {}): Promise<TestApp[]> =>
-  Promise.all(Array.from({ length: count }, () => world.app({ tier: { bound: BOUND }, ...options })));
+  Promise.all(
+    Array.from({ length: count }, () => world.app({ tier: { bound: BOUND, commandTimeout: '5s' }, ...options })),
+  );
 
 const waiting = (caches: readonly CacheService[]): number =>
   caches.reduce((sum, cache) => sum + cache.stats().waited, 0);
@@ -170,6 +172,25 @@ describe('one load for all processes', () => {
     expect(await first).toBe('old');
     await a.idle();
     expect(await a.get('film:1')).not.toBe('old');
+  });
+
+  it.each<[string, (cache: CacheService) => Promise<unknown>]>([
+    ['evicted', (cache) => cache.evict('film:1')],
+    ['expired', (cache) => cache.expire('film:1')],
+    ['set', (cache) => cache.set('film:1', 'anew')],
+    ['written', (cache) => cache.write('film:1', async () => 'anew')],
+  ])('is not waited for once the process that waits has %s its key itself', async (_what, change) => {
+    const tier = { bound: 60_000 };
+    const [a, b] = (await apps(2, { tier })).map(({ cache }) => cache) as [CacheService, CacheService];
+    const slow = slowLoader<string>();
+    const first = a.getOrLoad('film:1', slow.load);
+    await slow.started;
+    const waits = b.getOrLoad('film:1', () => 'anew');
+    await until('it waits', () => b.stats().waited === 1);
+    await change(b);
+    expect(await waits).toBe('anew');
+    slow.finish('old');
+    expect(await first).toBe('old');
   });
 
   it('can be turned off', async () => {

@@ -173,15 +173,24 @@ export class RedisRemote implements RemoteTier {
   }
 
   put(key: string, token: Version | undefined, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
-    return this.commands.put(key, token, bytes, life);
+    return this.waking([key], this.commands.put(key, token, bytes, life));
   }
 
-  async evict(keys: readonly string[]): Promise<void> {
-    await this.log.make({ kind: 'keys', names: keys, change: 'dead' });
+  evict(keys: readonly string[]): Promise<void> {
+    return this.waking(keys, this.log.make({ kind: 'keys', names: keys, change: 'dead' }));
   }
 
-  async expire(keys: readonly string[]): Promise<void> {
-    await this.log.make({ kind: 'keys', names: keys, change: 'expired' });
+  expire(keys: readonly string[]): Promise<void> {
+    return this.waking(keys, this.log.make({ kind: 'keys', names: keys, change: 'expired' }));
+  }
+
+  /** Messages wake those of other processes who wait for a load of these keys; own messages are not heard. */
+  private async waking<T>(keys: readonly string[], change: Promise<T>): Promise<T> {
+    try {
+      return await change;
+    } finally {
+      for (const key of keys) this.waiters.wake(key);
+    }
   }
 
   async change(markers: readonly string[], change: MarkerChange): Promise<void> {
