@@ -8,6 +8,10 @@ import * as coherence from './coherence/report.mjs';
 import { CoherenceSuite } from './coherence/suite.mjs';
 import { table } from './lib/table.mjs';
 import { together } from './lib/together.mjs';
+import { BREAKS as OUTAGE_BREAKS } from './outage/breaks.mjs';
+import { FAULTS as OUTAGE_FAULTS } from './outage/faults.mjs';
+import * as outage from './outage/report.mjs';
+import { OutageSuite } from './outage/suite.mjs';
 import { BREAKS } from './write-behind/breaks.mjs';
 import { FAULTS } from './write-behind/faults.mjs';
 import * as writeBehind from './write-behind/report.mjs';
@@ -17,6 +21,7 @@ import { WriteBehindSuite } from './write-behind/suite.mjs';
 const SUITES = {
   'write-behind': { Suite: WriteBehindSuite, faults: FAULTS, breaks: BREAKS, ...writeBehind },
   coherence: { Suite: CoherenceSuite, faults: COHERENCE_FAULTS, breaks: COHERENCE_BREAKS, ...coherence },
+  outage: { Suite: OutageSuite, faults: OUTAGE_FAULTS, breaks: OUTAGE_BREAKS, ...outage },
 };
 
 /** So many runs a mistake made on purpose has to show in. */
@@ -25,10 +30,10 @@ const TRIES = 3;
 const USAGE = `Usage: npm run chaos -- [suite] [options]
 
   suite           ${Object.keys(SUITES).join(', ')}; without it all, one after the other
-  --quick         write-behind: about two minutes; coherence: about one
+  --quick         write-behind: about two minutes; coherence: about one; outage: 45 s
   --seed <n>      repeats the plan of a run: the same faults and operations, though timing differs
   --seeds <n>     so many runs, with seeds one after the other
-  --seconds <n>   least time under load of each round
+  --seconds <n>   least time under load of each round; outage: how long Redis is away
   --faults <a,b>  only these, in this order; coherence: a+b are two at the same time
   --mutations     tests the checker: breaks the package in one way after the other, each of which it has to find
   --break <name>  one of these ways

@@ -1,14 +1,6 @@
 // `--mutations`, `--break <name>`: mistakes made on purpose, in all processes of a run. Each must be found by the checker, or
 // the checker is none. They reach into the build, and say so when it has changed under them.
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-/**
- * @typedef {object} Inside
- * @property {(script: string, from: string, to: string) => void} edit
- * @property {(prototype: string, method: string, make: (original: Function) => Function) => void} replace
- */
+import { breakBuild } from '../lib/breaks.mjs';
 
 const NEVER = () => () => {};
 /** Every script that changes something tells of it in the same way. */
@@ -16,7 +8,7 @@ const TELLING = ['EVICT', 'PUT', 'EXPIRE', 'CHANGE', 'RECHECK'];
 
 /**
  * `rules` are those that it breaks, one of them at least has to be found; `faults` are what it takes to show.
- * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: Inside): void }>}
+ * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: import('../lib/breaks.mjs').Inside): void }>}
  */
 export const BREAKS = {
   'no-publish': {
@@ -145,7 +137,7 @@ export const BREAKS = {
     what: 'store late tags without waiting for what is to be heard',
     rules: [1, 2, 3, 5],
     faults: ['hears-stall', 'hears-stall', 'hears-stall', 'hears-stall'],
-    make: ({ replace }) => replace('RedisRemote', 'settle', () => async () => {}),
+    make: ({ replace }) => replace('RedisRemote', 'settle', () => async () => true),
   },
   'strong-no-adopt': {
     what: 'a refused strong load answers with its own row',
@@ -177,22 +169,5 @@ const PLACES = {
 
 /** @param {string | undefined} name @param {string} dist */
 export async function applyBreak(name, dist) {
-  if (name === undefined) return;
-  const built = (path) => import(pathToFileURL(join(dist, path)).href);
-  const scripts = await built('tiers/redis/scripts.js');
-  const classes = {};
-  for (const [className, path] of Object.entries(PLACES)) classes[className] = (await built(path))[className];
-  const changed = (what) => new Error(`--break ${name}: there is no ${what} any more`);
-  const edit = (script, from, to) => {
-    const target = scripts[script];
-    if (!target?.source.includes(from)) throw changed(`"${from}" in ${script}`);
-    target.source = target.source.replace(from, to);
-    target.sha = createHash('sha1').update(target.source).digest('hex');
-  };
-  const replace = (className, method, make) => {
-    const prototype = classes[className]?.prototype;
-    if (typeof prototype?.[method] !== 'function') throw changed(`${className}.${method}`);
-    prototype[method] = make(prototype[method]);
-  };
-  BREAKS[name].make({ edit, replace });
+  if (name !== undefined) await breakBuild(name, BREAKS[name].make, dist, PLACES);
 }

@@ -85,7 +85,12 @@ export class Checker {
     const own = this.#newest(key, (change) => change.process === process && change.resolved <= now);
     const shown = this.#shown.get(key) ?? 1;
     return (version, compared) => {
-      if (version === undefined) return;
+      if (version === undefined) {
+        // Not one waits for what nobody does any more.
+        if (this.final)
+          this.#violation('no value after faults', `${process.name} asked for ${key} at ${now.toFixed(1)}`);
+        return;
+      }
       // Without Redis, memory may show within its grace what others have changed.
       const owed = this.grace && process.troubled > now - GRACE_SHADOW ? 0 : completed;
       const told = (why, least) =>
