@@ -81,7 +81,7 @@ describe.each<BusKind>(['pubsub', 'tracking'])('the bus (%s)', (bus) => {
     await b.set('end', 'heard');
     await until('the end is heard', async () => (await a.get('end')) === 'heard');
     await until('an echo came', () => (a.stats().redis?.bus?.lag ?? 0) > 0);
-    expect(['put', 'loaded', 'written'].map((key) => a.peek(key))).toEqual([2, 2, 1]);
+    await until('they are in memory', () => a.peek('put') === 2 && a.peek('loaded') === 2 && a.peek('written') === 1);
   });
 
   it('tells a load under way, which is stored nowhere then and takes no new callers', async () => {
@@ -198,6 +198,9 @@ describe('the bus (tracking) also tells', () => {
   });
 
   const gone = (key: string): Promise<void> => until(`it hears of ${key}`, () => a.peek(key) === undefined);
+  /** Or its lease is late, on a busy machine. */
+  const kept = (key: string, value: unknown): Promise<void> =>
+    until(`${key} is in memory`, () => a.peek(key) === value);
   const settled = async (): Promise<void> => {
     const { lag } = a.stats().redis?.bus ?? {};
     await until('a further echo', () => a.stats().redis?.bus?.lag !== lag);
@@ -242,7 +245,7 @@ describe('the bus (tracking) also tells', () => {
     ])('that there was %s', async (_what, change) => {
       await bring();
       await a.idle();
-      expect(a.peek('film:1')).toBe('value');
+      await kept('film:1', 'value');
       await change();
       await gone('film:1');
       expect(await a.get('film:1')).toBeUndefined();
@@ -302,7 +305,7 @@ describe('the bus (tracking) also tells', () => {
       await other.idle();
       await settled();
       await settled();
-      expect(a.peek('film:1')).toBe('one');
+      await kept('film:1', 'one');
     }
     expect(a.stats().redis?.bus).toMatchObject({ gaps: 0 });
   });
@@ -336,10 +339,10 @@ describe('the bus (tracking) also tells', () => {
     const { cache } = await app({ tier: { client, bus: 'tracking' } });
     client.instead = (command) => (command === 'MGET' ? Promise.reject(new Error('lost')) : undefined);
     expect(await cache.getOrLoad('film:1', () => 'old')).toBe('old');
-    expect(cache.peek('film:1')).toBe('old');
     client.instead = () => undefined;
     await until('it is not believed any more', () => cache.peek('film:1') === undefined, 2_000);
-    expect(cache.stats().redis?.bus?.lease).toBe(true);
+    await until('it hears itself', () => cache.stats().redis?.bus?.lease);
+    expect(cache.peek('film:1')).toBeUndefined();
     expect(await cache.getOrLoad('film:1', () => 'new')).toBe('new');
   });
 
