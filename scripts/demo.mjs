@@ -4,6 +4,7 @@ import { applyMigrations } from '../prisma/apply-migrations.mjs';
 import { judge } from './demo/judge.mjs';
 import { measure } from './demo/measure.mjs';
 import { Progress } from './demo/progress.mjs';
+import { judgeRestart, measureRestart, restartTable } from './demo/restart.mjs';
 import { serve } from './demo/serve.mjs';
 import { build } from './demo/storefront.mjs';
 import { figures, table } from './demo/table.mjs';
@@ -17,6 +18,8 @@ const USAGE = `Usage: npm run demo -- [options]
                      and 5 s in which carts, orders and stock only change
   --concurrency <n>  shoppers at the same time, 1 to 200 (default 16)
   --json             print the figures as JSON instead of the table
+  --restart          instead: how soon the shop works at full strength again after a restart,
+                     with warming that it has learned and without (about two minutes)
   --serve            do not drive the shop: keep it up, to be tried with curl
 
 Exits 0 only if the checks below the table hold, else 1.
@@ -28,6 +31,7 @@ function options() {
       seconds: { type: 'string', default: '6' },
       concurrency: { type: 'string', default: '16' },
       json: { type: 'boolean', default: false },
+      restart: { type: 'boolean', default: false },
       serve: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -45,7 +49,7 @@ const stopAll = async () => {
   for (const stop of running.splice(0).reverse()) await stop();
 };
 
-async function main({ seconds, concurrency, json, serve: stay }) {
+async function main({ seconds, concurrency, json, restart, serve: stay }) {
   const progress = new Progress();
   const onStart = (stop) => running.push(stop);
   await build((line) => progress.say(line));
@@ -54,12 +58,22 @@ async function main({ seconds, concurrency, json, serve: stay }) {
   onStart(services.stop);
   await applyMigrations(services.databaseUrl);
   if (stay) return serve({ services, onStart });
+  if (restart) return showRestart({ services, concurrency, json, progress, onStart });
 
   const measurement = await measure({ services, seconds, concurrency, progress, onStart });
-  const checks = judge(measurement);
-  if (json) console.log(JSON.stringify({ ...figures(measurement), checks }, null, 2));
+  return show(judge(measurement), json, figures(measurement), () => table(measurement));
+}
+
+async function showRestart({ json, ...options }) {
+  const courses = await measureRestart(options);
+  return show(judgeRestart(courses), json, courses, () => restartTable(courses));
+}
+
+/** Prints what was measured, and whether it is as it should be. */
+function show(checks, json, measured, table) {
+  if (json) console.log(JSON.stringify({ ...measured, checks }, null, 2));
   else {
-    console.log(`\n${table(measurement)}\n`);
+    console.log(`\n${table()}\n`);
     for (const { ok, name, detail } of checks) console.log(`${ok ? 'ok    ' : 'FAILED'} ${name}: ${detail}`);
   }
   return checks.every((check) => check.ok) ? 0 : 1;

@@ -1,6 +1,7 @@
 // Sends the shoppers' requests over HTTP and measures the answers.
 import { Agent, request as httpRequest } from 'node:http';
 import { createHistogram } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CUSTOMERS, credentialsOf } from '../../prisma/seed.mjs';
 
 /** @typedef {import('./traffic.mjs').ShopRequest} ShopRequest */
@@ -138,8 +139,9 @@ export class Report {
  * @param {Shopper[]} shoppers
  * @param {Report} report
  * @param {(shopper: number, sent: number) => boolean} done
+ * @param {number} [pause] how long a shopper looks at each answer, in milliseconds
  */
-export async function run(driver, shoppers, report, done) {
+export async function run(driver, shoppers, report, done, pause = 0) {
   const begin = performance.now();
   const shop = async (shopper, index) => {
     while (!done(index, report.counts[index] ?? 0)) {
@@ -154,6 +156,7 @@ export async function run(driver, shoppers, report, done) {
       } catch (error) {
         report.add(index, request, performance.now() - sent, undefined, error.message);
       }
+      if (pause > 0) await sleep(pause);
     }
   };
   await Promise.all(shoppers.map(shop));

@@ -2,6 +2,7 @@
 import { loadCatalogue } from '../../prisma/seed.mjs';
 import { compareWithDatabase } from './checks.mjs';
 import { Driver, Report, run } from './driver.mjs';
+import { environmentOf } from './environment.mjs';
 import { Ledger } from './ledger.mjs';
 import { startStorefront } from './storefront.mjs';
 import { everyPage, Shopper } from './traffic.mjs';
@@ -127,10 +128,3 @@ export async function measure({ services, seconds, concurrency, progress, onStar
   driver.close();
   return { uncached, warmUp, cached, same, comparison, behind };
 }
-
-/** What a process of the shop is told about its services. */
-export const environmentOf = ({ databaseUrl, redisUrl, namespace }) => ({
-  DATABASE_URL: databaseUrl,
-  REDIS_URL: redisUrl,
-  CACHE_NAMESPACE: namespace,
-});

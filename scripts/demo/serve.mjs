@@ -1,7 +1,7 @@
 // npm run demo -- --serve: the shop stays up to be tried by hand.
 import { createServer } from 'node:net';
 import { credentialsOf, loadCatalogue } from '../../prisma/seed.mjs';
-import { environmentOf } from './measure.mjs';
+import { environmentOf } from './environment.mjs';
 import { startStorefront } from './storefront.mjs';
 
 const USUAL_PORT = 3_000;

@@ -1,7 +1,7 @@
 // The table at the end. Every figure in it was measured in this run.
 
-const whole = (value) => Math.round(value).toLocaleString('en-US');
-const percent = (share) => `${(share * 100).toFixed(1)} %`;
+export const whole = (value) => Math.round(value).toLocaleString('en-US');
+export const percent = (share) => `${(share * 100).toFixed(1)} %`;
 
 /** Milliseconds with three digits that mean something. */
 function time(ms) {
@@ -94,7 +94,7 @@ function change(now, before) {
 }
 
 /** Columns as wide as their longest cell; figures to the right; null is a rule. */
-function draw(rows, figureColumns) {
+export function draw(rows, figureColumns) {
   const cells = rows.filter((row) => row !== null);
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
   const rule = widths.map((width) => '─'.repeat(width)).join('──');

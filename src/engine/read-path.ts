@@ -15,10 +15,13 @@ import type { Outcome, Unstored } from './work.js';
 const MISS: Promise<undefined> = Promise.resolve(undefined);
 
 /**
- * One look into memory out of this many, on average, is timed and told to the watch: either costs as much as the hit. At random
- * distances, so that no rhythm of the callers hides a key or shows it too often.
+ * A look into memory that is timed and told to the watch costs several times as much as one that is not. So few are: up to one
+ * out of this many, on average, when there are many, and all when there are few.
  */
-const SAMPLED = 128;
+const LONGEST_STRIDE = 128;
+/** Samples that come faster than this become fewer, and those that come slower than the second one more: ms. */
+const TOO_FAST = 1;
+const TOO_SLOW = 4;
 
 /** One read that goes beyond memory out of this many is timed. */
 const TIMED_REMOTE = 8;
@@ -27,7 +30,10 @@ const TIMED_REMOTE = 8;
 export class ReadPath {
   private readonly loading: Loading;
   private readonly refreshing: Refreshing;
-  private untilSampled = SAMPLED;
+  private untilSampled = 1;
+  /** One look out of so many is in the sample, on average. */
+  private stride = 1;
+  private sampledAt = 0;
   readonly ahead: LoadingAhead;
   private untilTimedRemote = 1;
 
@@ -72,7 +78,11 @@ export class ReadPath {
   hit(key: string): Promise<unknown> | undefined {
     const { counters, events } = this.core;
     let timed = 0;
-    if (--this.untilSampled === 0) timed = this.startSample();
+    let weight = 0;
+    if (--this.untilSampled === 0) {
+      weight = this.stride;
+      timed = this.startSample();
+    }
     const entry = this.fresh(key);
     if (entry === undefined) return undefined;
     counters.memoryHits++;
@@ -83,19 +93,28 @@ export class ReadPath {
       promise = Promise.resolve(valueFor(this.core, entry));
       if (!entry.copied) entry.promise = promise;
     }
-    if (timed !== 0) this.endSample(key, timed);
+    if (timed !== 0) this.endSample(key, timed, weight);
     return promise;
   }
 
-  /** Distances from 1 to 2 n - 1 are n on average, so each hit is as likely to be in the sample as any other. */
+  /**
+   * Distances at random, from 1 to 2 n - 1, are n on average: each look is as likely to be in the sample as any other, whatever
+   * the rhythm of the callers.
+   */
   private startSample(): number {
-    this.untilSampled = 1 + Math.floor(this.core.random() * (2 * SAMPLED - 1));
-    return performance.now();
+    const now = performance.now();
+    const gap = now - this.sampledAt;
+    this.sampledAt = now;
+    if (gap < TOO_FAST) this.stride = Math.min(2 * this.stride, LONGEST_STRIDE);
+    else if (gap > TOO_SLOW) this.stride = Math.max(1, this.stride >> 1);
+    this.untilSampled = 1 + Math.floor(this.core.random() * (2 * this.stride - 1));
+    return now;
   }
 
-  private endSample(key: string, start: number): void {
+  /** `weight`: the stride before this sample began the next one. */
+  private endSample(key: string, start: number, weight: number): void {
     this.core.counters.time('memoryHit', start);
-    this.core.watch?.sampled(key, SAMPLED);
+    this.core.watch?.sampled(key, weight);
   }
 
   /** A hit in memory of a value that is to be refreshed. */

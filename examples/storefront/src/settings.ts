@@ -9,6 +9,10 @@ export interface Settings {
   cache: boolean;
   /** How many entries the memory tier holds; Redis holds all. */
   memoryEntries: number;
+  /** What the cache's values look like; a deploy that changes it begins with an empty cache. */
+  schema: string;
+  /** Whether popular pages are learned, and loaded before somebody misses them. */
+  warm: boolean;
   port: number;
 }
 
@@ -29,12 +33,16 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     problems.push('DATABASE_URL is missing: set it to postgresql://user:password@host:port/database');
   const cache = env.STRATA_CACHE ?? 'on';
   if (cache !== 'on' && cache !== 'off') problems.push(`STRATA_CACHE is "${cache}": it must be on or off`);
+  const warm = env.CACHE_WARM ?? 'on';
+  if (warm !== 'on' && warm !== 'off') problems.push(`CACHE_WARM is "${warm}": it must be on or off`);
   const settings: Settings = {
     databaseUrl,
     redisUrl: env.REDIS_URL || undefined,
     namespace: env.CACHE_NAMESPACE || 'storefront',
     cache: cache === 'on',
     memoryEntries: whole('MEMORY_ENTRIES', 2_000, 1, 1_000_000),
+    schema: env.CACHE_SCHEMA ?? '1',
+    warm: warm === 'on',
     port: whole('PORT', 3_000, 0, 65_535),
   };
   if (problems.length > 0) throw new Error(`The storefront cannot start:\n  - ${problems.join('\n  - ')}`);

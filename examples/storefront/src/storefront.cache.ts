@@ -16,6 +16,9 @@ export function storefrontCache(settings: Settings): DynamicModule {
     ...(settings.redisUrl === undefined ? {} : durable(settings.redisUrl)),
     // Only the hot part of the catalogue fits: the tail is answered by Redis, which holds all of it.
     memory: { maxEntries: settings.memoryEntries },
+    schema: settings.schema,
+    // What is asked for most is loaded ahead: before it expires, after a deploy, after a clear.
+    jobs: { warm: { enabled: settings.warm } },
     // Prices come out of both tiers as what Prisma gave, not as text.
     types: [Prisma.Decimal],
     policies: {

@@ -28,9 +28,6 @@ export interface WarmContext {
 /** When a warm-up takes place. `expiry`: now and again, for what is about to expire. */
 export type WarmReason = 'start' | 'clear' | 'expiry';
 
-/** Keys asked for less often than this are not loaded after a start or `clear`. */
-const LEAST = 2;
-
 const PROGRESS_EVERY = 10_000;
 
 /** Loads popular keys of one cache before somebody misses them. */
@@ -88,7 +85,7 @@ export class WarmUp {
     const plan = new WarmPlan(cache, sites());
     const named = await plan.always(always);
     const names = new Set(named.map(({ key }) => key));
-    const learned = (await popularity.top()).filter(({ key, count }) => count >= LEAST && !names.has(key));
+    const learned = (await popularity.top()).filter(({ key }) => !names.has(key));
     const planned = [...named, ...learned.map((one) => plan.of(one))];
     if (reason !== 'expiry') return planned;
     const now = elapsed(clock);
