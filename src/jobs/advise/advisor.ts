@@ -4,7 +4,7 @@ import type { Clock } from '../../engine/clock.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import type { CacheStats } from '../../engine/stats.js';
 import type { ResolvedJobs } from '../jobs.options.js';
-import type { MissRatioCurve, ObservedKeys } from './observed-keys.js';
+import type { ObservedKeys, RequestCurve } from './observed-keys.js';
 import { findings } from './rules.js';
 import { windowOf } from './window.js';
 
@@ -17,7 +17,7 @@ export class Advisor {
   constructor(
     private readonly cache: Cache,
     private readonly observed: ObservedKeys,
-    private readonly curve: MissRatioCurve | undefined,
+    private readonly curve: RequestCurve | undefined,
     private readonly options: ResolvedJobs['advise'],
     private readonly clock: Clock,
     private readonly log: (message: string) => void,
@@ -47,6 +47,8 @@ export class Advisor {
     const advice = found.map((one): Advice => ({ ...one, cache: cache.name, at, window: length }));
     cache.advise(advice);
     for (const one of advice) this.logOnce(one);
+    observed.curveIsWanted = window.evictions > 0;
+    curve?.age();
   }
 
   private logOnce({ code, subject, message, cache, at }: Advice): void {

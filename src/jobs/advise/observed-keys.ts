@@ -14,12 +14,17 @@ export interface Stored extends Dated {
   readonly believedUntil: Milliseconds;
 }
 
-/** How often each key would hit, were memory of another size; fed with a sample of the keys. */
-export interface MissRatioCurve {
-  record(hash: number): void;
-  /** 0 to 1. */
-  hitRatioAt(entries: number): number;
+/** What the hit ratio would be with more or less room, learned from the requests for the observed keys. */
+export interface RequestCurve {
+  record(key: EncodedKey): void;
+  /** 0 to 1; `undefined` while too little was seen. */
+  hitRatioAt(entries: number): number | undefined;
+  /** Makes what was recorded weigh less. */
+  age(): void;
 }
+
+/** So many hits of one key in a row are told to the curve; more would change nothing there. */
+const IN_A_ROW = 4;
 
 /** Most keys of which more is known than that they are asked for. */
 const MAX_KEYS = 16_384;
@@ -44,7 +49,6 @@ class ObservedKey implements Observed {
 
   constructor(
     readonly key: EncodedKey,
-    readonly hash: number,
     readonly group: string,
   ) {}
 }
@@ -60,12 +64,15 @@ export class ObservedKeys {
   private readonly limit: number;
   private readonly keys = new Map<EncodedKey, ObservedKey>();
   private figures = new KeyFigures();
+  /** Whether the curve is told: only while entries have to leave, for nobody would ask it otherwise. */
+  curveIsWanted = false;
   private last: ObservedKey | undefined;
+  private inARow = 0;
 
   constructor(
     private readonly core: Core,
     maxEntries: number,
-    private readonly curve: MissRatioCurve | undefined,
+    private readonly curve: RequestCurve | undefined,
   ) {
     this.one = maxEntries > 100_000 ? 64 : 16;
     this.limit = Math.floor(2 ** 32 / this.one);
@@ -73,11 +80,9 @@ export class ObservedKeys {
 
   /** A request that memory did not answer. */
   missed(key: EncodedKey): void {
-    const hash = hashKey(key) >>> 0;
-    if (hash >= this.limit) return;
-    const observed = this.keys.get(key) ?? this.add(key, hash);
-    this.curve?.record(hash);
-    this.last = observed;
+    if (hashKey(key) >>> 0 >= this.limit) return;
+    const observed = this.keys.get(key) ?? this.add(key);
+    if (this.curveIsWanted) this.record(observed);
     const figures = this.figures.of(observed.group);
     figures.requests++;
     const ending = this.endingOf(observed);
@@ -88,9 +93,8 @@ export class ObservedKeys {
   }
 
   stored(key: EncodedKey, entry: Stored): Observed | undefined {
-    const hash = hashKey(key) >>> 0;
-    if (hash >= this.limit) return undefined;
-    const observed = this.keys.get(key) ?? this.add(key, hash);
+    if (hashKey(key) >>> 0 >= this.limit) return undefined;
+    const observed = this.keys.get(key) ?? this.add(key);
     // Refreshed before its end: its life goes on.
     if (observed.ended) {
       this.countHits(observed);
@@ -110,10 +114,13 @@ export class ObservedKeys {
   used(one: Observed): void {
     const observed = one as ObservedKey;
     observed.hits++;
-    // The same key again would be a hit at any size: the curve need not know.
-    if (observed === this.last) return;
+    if (this.curveIsWanted) this.record(observed);
+  }
+
+  private record(observed: ObservedKey): void {
+    this.inARow = observed === this.last ? this.inARow + 1 : 0;
     this.last = observed;
-    this.curve?.record(observed.hash);
+    if (this.inARow < IN_A_ROW) this.curve?.record(observed.key);
   }
 
   evicted(key: EncodedKey): void {
@@ -136,9 +143,9 @@ export class ObservedKeys {
     return figures;
   }
 
-  private add(key: EncodedKey, hash: number): ObservedKey {
+  private add(key: EncodedKey): ObservedKey {
     if (this.keys.size >= MAX_KEYS) this.dropOldest();
-    const observed = new ObservedKey(key, hash, firstSegment(key) ?? NO_PREFIX);
+    const observed = new ObservedKey(key, firstSegment(key) ?? NO_PREFIX);
     this.keys.set(key, observed);
     return observed;
   }

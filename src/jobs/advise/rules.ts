@@ -9,8 +9,8 @@ export interface Measured {
   keys: KeyFigures;
   /** One observed key stands for so many. */
   one: number;
-  /** What memory's hit ratio would be with so many entries; `undefined` if that is not known. */
-  hitRatioAt: ((entries: number) => number) | undefined;
+  /** What memory's hit ratio would be with so many entries, without expiry; `undefined` if that is not known. */
+  hitRatioAt: ((entries: number) => number | undefined) | undefined;
   /** Whether there is Redis behind memory. */
   hasRedis: boolean;
 }
@@ -30,7 +30,7 @@ const INVALIDATED = 0.2;
 const UNUSED = 0.9;
 /** A larger memory is proposed only if it gains so much, and at most so many times as large. */
 const GAIN = 0.02;
-const LARGEST = 16;
+const LARGEST = 4;
 /** A longer ttl is proposed that would have kept this share of what had expired, and only if it is at most so many times as long. */
 const KEPT = 0.75;
 const LONGEST = 10;
@@ -107,7 +107,9 @@ function churn({ window, keys, one, hitRatioAt, hasRedis }: Measured): Finding |
     `${percent(share)} of the requests asked for values that had left memory for want of room ` +
     `(${whole(window.evictions)} evictions, ${whole(window.maxEntries)} entries allowed).`;
   const figures: Record<string, number> = { share, evictions: window.evictions, displaced: displaced * one };
-  const larger = hitRatioAt && largerMemory(window, hitRatioAt);
+  // Which of the hottest keys are observed changes their number of requests much, and that of their misses hardly (SHARDS-adj).
+  const seen = (requests * one) / Math.max(1, window.requests);
+  const larger = hitRatioAt && largerMemory(window, hitRatioAt, Math.min(1, seen));
   if (!larger) {
     return {
       code: 'eviction-churn',
@@ -132,12 +134,14 @@ function churn({ window, keys, one, hitRatioAt, hasRedis }: Measured): Finding |
  */
 function largerMemory(
   window: Window,
-  hitRatioAt: (entries: number) => number,
+  hitRatioAt: (entries: number) => number | undefined,
+  seen: number,
 ): { entries: number; hitRatio: number } | undefined {
   // What memory really holds: the bound on bytes may have come first.
   const size = Math.max(1, Math.min(window.entries, window.maxEntries));
   const now = hitRatioAt(size);
-  const gainOf = (entries: number): number => hitRatioAt(entries) - now;
+  if (now === undefined) return undefined;
+  const gainOf = (entries: number): number => seen * ((hitRatioAt(entries) ?? now) - now);
   const most = gainOf(size * LARGEST);
   if (most < GAIN) return undefined;
   let entries = size * 2;
