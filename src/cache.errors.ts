@@ -6,6 +6,7 @@ export type CacheErrorCode =
   | 'CACHE_UNAVAILABLE'
   | 'CACHE_LOAD_TIMEOUT'
   | 'CACHE_LOAD_BACK_OFF'
+  | 'CACHE_OVERLOAD'
   | 'CACHE_ENTRY'
   | 'CACHE_INVALIDATION_RULE'
   | 'CACHE_INVALIDATION_SOURCE'
@@ -119,6 +120,34 @@ export class LoadBackOffError extends CacheError {
       'Another process tried to load a cached value in vain.',
       'The next try is due after graceBackoff; the "stale" event of that process has its error.',
     );
+  }
+}
+
+/**
+ * A lane has as much to do as it bears: its queue is full, or the time to wait in it was over. Nothing was run. Over HTTP it
+ * is a 503 with `Retry-After`, unless the app says otherwise.
+ */
+export class OverloadError extends CacheError {
+  /** What Nest answers with when no filter knows the error. */
+  readonly statusCode = 503;
+  /** When it may be tried again, in whole seconds: about the time until those who wait now have been served. */
+  readonly retryAfter: number;
+
+  constructor(
+    /** The lane: that of a policy, `default` for that of the cache, or the name it was made with. */
+    readonly lane: string,
+    readonly reason: 'full' | 'deadline',
+    /** Until those who wait now have been served, in ms. */
+    wait: number,
+  ) {
+    super(
+      'CACHE_OVERLOAD',
+      reason === 'full'
+        ? `The queue of the lane "${lane}" is full.`
+        : `A request waited too long for its turn in the lane "${lane}".`,
+      'The source gets more requests than it can answer. Try again later; raise concurrency if it bears more, queue or queueTimeout if callers may wait longer, or set grace so that stale values can be served.',
+    );
+    this.retryAfter = Math.max(1, Math.ceil(wait / 1_000));
   }
 }
 

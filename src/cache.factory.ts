@@ -8,6 +8,7 @@ import { Epochs } from './engine/epochs.js';
 import { EventHub } from './engine/events.js';
 import { Flights } from './engine/flights.js';
 import { Incoming } from './engine/incoming.js';
+import { Lanes } from './engine/lanes/lanes.js';
 import type { MemoryEntry } from './engine/memory-entry.js';
 import type { LoadOptions } from './engine/policy.js';
 import { Prefixes } from './engine/prefixes.js';
@@ -67,6 +68,10 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     flights: new Flights(epochs, clock),
     prefixes: new Prefixes(resolved.prefixes),
     policies: resolved.policies,
+    lanes: new Lanes(
+      clock,
+      resolved.policies.all().map(({ loads }) => loads),
+    ),
     values: new Values(types, limits.maxValueBytes),
     codec: new Codec({ serializer, schema, compressFrom, maxBytes: limits.maxValueBytes }, types),
     versions: opened?.remote.versions ?? new VersionSource(),

@@ -26,6 +26,10 @@ export class CacheLogger {
     });
     cache.on('error', ({ operation, error }) => this.failure(`"${operation}"${of} failed`, error));
     cache.on('stale', ({ error }) => this.failure(`A stale value was served${of}, because the load failed`, error));
+    cache.on('overload', ({ lane, reason }) => {
+      const why = reason === 'full' ? 'its queue is full' : 'it waited too long for its turn';
+      this.sometimes(`overload ${lane} ${reason}${of}`, `A load did not run in the lane "${lane}"${of}: ${why}`);
+    });
     cache.on('missed', ({ source, reason }) => this.missed(source, reason, of));
     const notCached = `A value was not cached${of}`;
     cache.on('skipped', ({ reason }) => this.sometimes(notCached, notCached, reason));

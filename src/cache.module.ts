@@ -1,5 +1,5 @@
 import { type DynamicModule, Inject, Module, Optional, type Provider, type Type } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { APP_FILTER, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { CacheOptionsError } from './cache.errors.js';
 import { CacheExplorer } from './cache.explorer.js';
 import { buildCache, type SharedParts, sharedParts } from './cache.factory.js';
@@ -11,6 +11,7 @@ import { CacheService } from './cache.service.js';
 import { CACHE_OPTIONS, getCacheToken } from './cache.tokens.js';
 import { Invalidation } from './invalidation/invalidation.js';
 import { Jobs } from './jobs/jobs.js';
+import { OverloadFilter } from './overload.filter.js';
 import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
 import { entityProviders, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
@@ -146,6 +147,7 @@ function rootModule(
           }),
       },
       CacheLifecycle,
+      { provide: APP_FILTER, useClass: OverloadFilter },
     ],
     exports: [CacheService, CacheRegistry],
   };

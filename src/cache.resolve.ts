@@ -2,6 +2,8 @@ import { Check, isFunction, isNumber, isRecord } from './cache.check.js';
 import type { CacheModuleOptions, CacheOptions, NamedCacheOptions } from './cache.options.js';
 import type { Limits } from './engine/core.js';
 import { FOREVER, type Milliseconds } from './engine/duration.js';
+import { resolveBounds } from './engine/lanes/lane.options.js';
+import type { LoadsLane } from './engine/lanes/lanes.js';
 import { type CachePolicy, checkStale, Policies, type ResolvedPolicy } from './engine/policy.js';
 import { jsonSerializer, type Serializer } from './engine/serializer.js';
 import { isNoAnswer } from './engine/stand-in.js';
@@ -45,6 +47,7 @@ const DEFAULTS: ResolvedPolicy = {
   cacheNull: true,
   strong: false,
   cluster: true,
+  loads: undefined,
   memory: true,
   redis: true,
   tags: [],
@@ -63,6 +66,7 @@ const POLICY_OPTIONS = [
   'cacheNull',
   'consistency',
   'singleFlight',
+  'loads',
   'tiers',
   'prefixes',
 ]; // prettier-ignore
@@ -151,7 +155,7 @@ function resolveCache(
     );
   }
   const has = { memory: options.memory !== false, redis: hasRedis };
-  const base = resolvePolicy(check, options, DEFAULTS, has);
+  const base = resolvePolicy(check, options, DEFAULTS, has, DEFAULT_CACHE);
   const own = isRecord(options.policies ?? {}) ? options.policies : undefined;
   if (options.policies !== undefined && !own) {
     check.fail('policies', options.policies, "Pass an object: { product: { ttl: '5m' } }.");
@@ -165,7 +169,7 @@ function resolveCache(
     }
     const inside = check.inside(`policies.${policyName}`);
     inside.known(policy, POLICY_OPTIONS);
-    policies.set(policyName, resolvePolicy(inside, policy, base, has));
+    policies.set(policyName, resolvePolicy(inside, policy, base, has, policyName));
     prefixes.push(...checkPrefixes(inside, policy.prefixes));
   }
   return {
@@ -180,7 +184,13 @@ function resolveCache(
   };
 }
 
-function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, hasTiers: HasTiers): ResolvedPolicy {
+function resolvePolicy(
+  check: Check,
+  policy: CachePolicy,
+  base: ResolvedPolicy,
+  hasTiers: HasTiers,
+  name: string,
+): ResolvedPolicy {
   const { jitter, consistency, singleFlight } = policy;
   if (jitter !== undefined && !(isNumber(jitter) && jitter >= 0 && jitter < 1)) {
     check.fail('jitter', jitter, 'Use a share from 0 to below 1, e.g. 0.05.');
@@ -218,10 +228,31 @@ function resolvePolicy(check: Check, policy: CachePolicy, base: ResolvedPolicy, 
     cacheNull: policy.cacheNull ?? base.cacheNull,
     strong: consistency === undefined ? base.strong : consistency === 'strong',
     cluster: singleFlight === undefined ? base.cluster : singleFlight === 'cluster',
+    loads: resolveLoads(check, policy.loads, base.loads, name),
     memory: tiers ? tiers.includes('memory') : base.memory,
     redis: tiers ? tiers.includes('redis') : base.redis,
     tags: [],
   };
+}
+
+function resolveLoads(
+  check: Check,
+  loads: CachePolicy['loads'],
+  within: LoadsLane | undefined,
+  name: string,
+): LoadsLane | undefined {
+  if (loads === undefined) return within;
+  const short = typeof loads === 'number' || loads === 'adaptive';
+  if (!short && !isRecord(loads)) {
+    check.fail('loads', loads, "Use a number, 'adaptive' or { concurrency, queue, queueTimeout }.");
+    return undefined;
+  }
+  const inside = check.inside('loads');
+  if (!short) inside.known(loads, ['concurrency', 'queue', 'queueTimeout']);
+  const fail = (option: string, value: unknown, remedy: string): void => {
+    (short ? check : inside).fail(short ? 'loads' : option, value, remedy);
+  };
+  return { name, within, ...resolveBounds(short ? { concurrency: loads } : loads, fail) };
 }
 
 /** Which tiers a cache has. */

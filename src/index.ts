@@ -13,6 +13,7 @@ export {
   LoadBackOffError,
   LoadTimeoutError,
   type OptionProblem,
+  OverloadError,
 } from './cache.errors.js';
 export { CacheModule, type CacheModuleAsyncOptions, type CacheOptionsFactory } from './cache.module.js';
 export type { CacheModuleOptions, CacheOptions, MemoryOptions, NamedCacheOptions } from './cache.options.js';
@@ -33,6 +34,9 @@ export type { Duration, Milliseconds } from './engine/duration.js';
 export type { CacheEventName, CacheEvents, TierName } from './engine/events.js';
 export type { Explanation, TierState } from './engine/explain.js';
 export type { CacheKey } from './engine/key.js';
+export { Lane, type LaneOptions, type LaneStats, type LaneWork } from './engine/lanes/lane.js';
+export type { LaneBounds, LaneLimit, LaneRunOptions } from './engine/lanes/lane.options.js';
+export type { LanePriority } from './engine/lanes/lane-request.js';
 export type { LoadContext } from './engine/load-context.js';
 export type { CachePolicy, EntryOptions, LoadOptions } from './engine/policy.js';
 export { jsonSerializer, type Serializer } from './engine/serializer.js';
@@ -55,6 +59,7 @@ export type {
   OpenedInvalidationSource,
 } from './invalidation/source.port.js';
 export type { AdviseOptions, JobsOptions, SweepOptions, WarmOptions } from './jobs/jobs.options.js';
+export { OverloadFilter } from './overload.filter.js';
 export type { Lease, RateLimitResult, RemoteStats, RemoteTierFactory } from './tiers/tier.js';
 export { cacheTransactions, type TransactionalClient } from './transactions/prisma-transactions.js';
 export { runInTransaction, type TransactionOptions } from './transactions/run-in-transaction.js';

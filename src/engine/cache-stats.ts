@@ -8,7 +8,10 @@ export interface MemoryBoundsInfo {
 }
 
 /** The counters of a cache as its users see them. */
-export function cacheStats({ counters: c, memory, remote, flights }: Core, bounds: MemoryBoundsInfo): CacheStats {
+export function cacheStats(
+  { counters: c, lanes, memory, remote, flights }: Core,
+  bounds: MemoryBoundsInfo,
+): CacheStats {
   const hits = { memory: c.memoryHits, redis: c.redisHits };
   const requests = hits.memory + hits.redis + c.misses;
   const { misses, joined, waited, loads, loadErrors, refreshes, stale, sets, invalidations, refused, skipped, errors } =
@@ -31,6 +34,7 @@ export function cacheStats({ counters: c, memory, remote, flights }: Core, bound
       errors,
     },
     hitRatio: requests === 0 ? 0 : (hits.memory + hits.redis) / requests,
+    lanes: lanes.stats(),
     flights: flights.count,
     memory: {
       entries: memory?.size ?? 0,

@@ -1,4 +1,4 @@
-import { CacheError } from '../cache.errors.js';
+import { CacheError, OverloadError } from '../cache.errors.js';
 import type { MemoryStore, RemoteTier, Trust } from '../tiers/tier.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
@@ -8,6 +8,7 @@ import { type EntryHeader, encodeEntry } from './entry-format.js';
 import type { Epochs } from './epochs.js';
 import type { EventHub, TierName } from './events.js';
 import type { Flights } from './flights.js';
+import type { Lanes } from './lanes/lanes.js';
 import type { MemoryEntry } from './memory-entry.js';
 import type { Policies, ResolvedPolicy } from './policy.js';
 import type { Prefixes } from './prefixes.js';
@@ -43,6 +44,7 @@ export interface Core {
   readonly flights: Flights;
   readonly prefixes: Prefixes;
   readonly policies: Policies;
+  readonly lanes: Lanes;
   readonly values: Values;
   readonly codec: Codec;
   readonly versions: VersionSource;
@@ -217,6 +219,13 @@ export function stored(core: Core, key: string, ...tiers: TierName[]): void {
 export function report(core: Core, operation: string, error: unknown, key?: string): void {
   core.counters.errors++;
   core.events.emit('error', { operation, error, ...(key !== undefined && { key }) });
+}
+
+/** Tells of a load that did not run because its lane had no room. Other errors it leaves alone. */
+export function tellOverload(core: Core, error: unknown, key?: string): void {
+  if (!(error instanceof OverloadError)) return;
+  const { lane, reason } = error;
+  core.events.emit('overload', { lane, reason, ...(key !== undefined && { key }) });
 }
 
 function skipped(core: Core, key: string, error: unknown): void {

@@ -20,6 +20,8 @@ export interface CacheEvents {
   refused: { key: string };
   /** A stale value was served because the load failed or took too long. */
   stale: { key: string; error: unknown };
+  /** A load (a bulk load: without a key) did not run: the queue of its lane was full, or it waited there too long. */
+  overload: { lane: string; reason: 'full' | 'deadline'; key?: string };
   /** Keys, tags or prefixes were invalidated in this process. */
   evict: { target: 'keys' | 'tags' | 'prefix' | 'pattern' | 'all'; names: readonly string[]; kept: boolean };
   /** A value was not stored: too large, or of a type that cannot be stored. The caller got it. */

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import type { Milliseconds } from './duration.js';
 import type { Epochs } from './epochs.js';
+import type { Submitted } from './lanes/lane.js';
 import type { MemoryEntry } from './memory-entry.js';
 import type { Version } from './version.js';
 
@@ -30,6 +31,10 @@ export class Flight {
   shared: Promise<unknown> | undefined;
   /** The claim with which other processes are kept waiting for it. */
   claim: Version | undefined;
+  /** Nobody waits for its load when it begins: a refresh, a warm-up. */
+  background = false;
+  /** Its load, where that waits for its turn or has had it. */
+  queued: Submitted<unknown> | undefined;
   /** The claim keeps a value that may stand in. */
   kept = false;
   /** What its load refreshes before its end: until then nobody waits for the load. */

@@ -1,7 +1,7 @@
 import { LoadBackOffError, LoadTimeoutError } from '../cache.errors.js';
 import type { RemoteTier } from '../tiers/tier.js';
 import { type Acquired, acquire, BACK_OFF } from './claiming.js';
-import { type Core, report, takeSnapshot, valueFor } from './core.js';
+import { type Core, holdFor, report, takeSnapshot, tellOverload, valueFor } from './core.js';
 import { AnyDeadlines, type StopDeadline } from './deadlines.js';
 import type { Milliseconds } from './duration.js';
 import type { Flight } from './flights.js';
@@ -75,6 +75,7 @@ export class Loading {
     flight.shared = undefined;
     flight.standIn = undefined;
     work.goOn();
+    flight.queued?.cancel(error); // nobody waits for what has not begun
     if (policy.abortLate) work.record?.abort();
     this.abandon(flight, work.isBackOff(error) ? policy.graceBackoff : 0);
     work.fail(error);
@@ -97,7 +98,7 @@ export class Loading {
       let raw: unknown;
       const record = this.record(work);
       try {
-        raw = await this.run(flight, load, record);
+        raw = await this.runInTurn(flight, policy, () => this.run(flight, load, record));
       } catch (error) {
         if (work.isBackOff(error)) backOff = policy.graceBackoff;
         throw error;
@@ -141,6 +142,23 @@ export class Loading {
     });
     work.record = record;
     return record;
+  }
+
+  /** Runs a load when it is its turn, where a lane bounds how many run at once. */
+  private async runInTurn(flight: Flight, policy: ResolvedPolicy, run: () => Promise<unknown>): Promise<unknown> {
+    const { core } = this;
+    if (policy.loads === undefined) return run();
+    const priority = flight.background ? 'background' : 'interactive';
+    // What comes later than its hold ends is not stored: then the load is taken for lost, and its place is free.
+    flight.queued = core.lanes.of(policy.loads).submit(run, { priority, lostAfter: holdFor(policy) });
+    try {
+      return await flight.queued.result;
+    } catch (error) {
+      tellOverload(core, error, flight.key);
+      throw error;
+    } finally {
+      flight.queued = undefined;
+    }
   }
 
   private async run(flight: Flight, load: Loader, record: LoadRecord): Promise<unknown> {

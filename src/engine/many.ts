@@ -1,6 +1,8 @@
 import { CacheEntryError } from '../cache.errors.js';
 import type { ManyValues } from '../cache.service.js';
+import { type Core, holdFor, tellOverload } from './core.js';
 import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
+import type { LanePriority } from './lanes/lane-request.js';
 import type { ResolvedPolicy } from './policy.js';
 import type { ReadPath } from './read-path.js';
 import type { Due } from './refreshing.js';
@@ -9,19 +11,21 @@ type LoadMissing<T> = (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValu
 
 /** The values of several keys, in their order; one call loads those that are missing. */
 export async function loadMany<T>(
+  core: Core,
   reading: ReadPath,
   keys: readonly CacheKey[],
   load: LoadMissing<T>,
   options: ResolvedPolicy,
 ): Promise<(T | undefined)[]> {
-  // One call loads all keys of this process that are missing: it does not wait for those of other processes.
-  const policy = { ...options, cluster: false };
+  // One call loads all keys of this process that are missing: it does not wait for those of other processes. It is one load
+  // for the lane, too: one key waiting there for its turn would wait for itself.
+  const policy = { ...options, cluster: false, loads: undefined };
   const encoded = keys.map((key) => encodeKey(key));
   const byEncoded = new Map<EncodedKey, CacheKey>();
   encoded.forEach((key, i) => {
     if (!byEncoded.has(key)) byEncoded.set(key, keys[i] as CacheKey);
   });
-  const bulk = new BulkLoad<T>(byEncoded.size, load);
+  const bulk = new BulkLoad<T>(byEncoded.size, inTurn(core, options, load, 'interactive'));
   const loads = new Map<EncodedKey, Promise<unknown>>();
   const dues: Due[] = [];
   for (const [key, given] of byEncoded) {
@@ -34,8 +38,22 @@ export async function loadMany<T>(
     loads.set(key, value);
   }
   const values = await Promise.all(encoded.map((key) => loads.get(key) as Promise<T | undefined>));
-  refreshMany(reading, dues, byEncoded, load);
+  refreshMany(reading, dues, byEncoded, inTurn(core, options, load, 'background'));
   return values;
+}
+
+/** A bulk load that waits for its turn, where a lane bounds how many run at once. */
+function inTurn<T>(core: Core, policy: ResolvedPolicy, load: LoadMissing<T>, priority: LanePriority): LoadMissing<T> {
+  if (policy.loads === undefined) return load;
+  const lane = core.lanes.of(policy.loads);
+  return async (missing) => {
+    try {
+      return await lane.submit(() => load(missing), { priority, lostAfter: holdFor(policy) }).result;
+    } catch (error) {
+      tellOverload(core, error);
+      throw error;
+    }
+  };
 }
 
 /** Early refresh of several keys, by one load. */

@@ -1,5 +1,7 @@
 import { CacheOptionsError, type OptionProblem } from '../cache.errors.js';
 import { DURATION_REMEDY, type Duration, FOREVER, type Milliseconds, parseDuration } from './duration.js';
+import type { LaneBounds } from './lanes/lane.options.js';
+import type { LoadsLane } from './lanes/lanes.js';
 
 /** How values of one kind are kept. Every field falls back to the cache's own option of the same name. */
 export interface CachePolicy {
@@ -50,6 +52,12 @@ export interface CachePolicy {
    * with `consistency: 'strong'`, it is always `'process'`.
    */
   singleFlight?: 'cluster' | 'process';
+  /**
+   * How many loads run at once in this process, and how many wait for their turn; the others get a stale value, or
+   * `OverloadError` at once. A number, `'adaptive'` (the limit follows what the source bears), or
+   * `{ concurrency, queue, queueTimeout }`. That of a policy counts besides that of its cache. Default: no limit.
+   */
+  loads?: number | 'adaptive' | LaneBounds;
   /** Which tiers keep it. Default: all that the cache has. */
   tiers?: readonly ('memory' | 'redis')[];
   /**
@@ -93,6 +101,7 @@ export interface ResolvedPolicy {
   readonly strong: boolean;
   /** One load for all processes. */
   readonly cluster: boolean;
+  readonly loads: LoadsLane | undefined;
   readonly memory: boolean;
   readonly redis: boolean;
   readonly tags: readonly string[];
@@ -115,6 +124,10 @@ export class Policies {
       [{ option: 'policy', value: name, remedy: known ? `Known policies: ${known}.` : 'No policy is configured.' }],
       'A call to the cache is wrong',
     );
+  }
+
+  all(): ResolvedPolicy[] {
+    return [this.base, ...this.named.values()];
   }
 
   has(name: string): boolean {
@@ -147,6 +160,7 @@ export class Policies {
       cacheNull: options.cacheNull ?? base.cacheNull,
       strong: base.strong,
       cluster: base.cluster,
+      loads: base.loads,
       memory: base.memory,
       redis: base.redis,
       tags: checkTags(options.tags, problems),

@@ -167,7 +167,7 @@ export class ReadPath {
     return outcome.then(this.own);
   }
 
-  private refreshIfDue(due: Due, load: Loader, instead: ((due: Due) => void) | undefined): void {
+  private refreshIfDue(due: Required<Due>, load: Loader, instead: ((due: Due) => void) | undefined): void {
     if (!due.entry.isDue(due.policy.refreshAhead, this.core.clock.now())) return;
     if (instead) instead(due);
     else void this.refreshing.begin(due, load);
@@ -294,6 +294,7 @@ export class ReadPath {
     const { counters, epochs } = this.core;
     counters.joined++;
     this.miss(leader.key);
+    leader.queued?.promote();
     const meanwhile = leader.standIn?.();
     if (meanwhile !== undefined) return Promise.resolve(valueFor(this.core, meanwhile));
     const shared = leader.shared as Promise<Outcome>;

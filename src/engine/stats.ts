@@ -1,6 +1,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { RemoteStats } from '../tiers/tier.js';
 import type { Milliseconds } from './duration.js';
+import type { LaneStats } from './lanes/lane.js';
 
 /** Times of one kind of operation, in milliseconds. */
 export interface LatencyStats {
@@ -41,6 +42,8 @@ export interface CacheStats {
   skipped: number;
   /** Errors no caller saw (the `error` event). */
   errors: number;
+  /** The lanes of loads, by policy (`default`: that of the cache), where `loads` is set. */
+  lanes: Record<string, LaneStats>;
   /** Loads and writes under way. */
   flights: number;
   /** `evictions`: entries that left because there was no room. `swept`: those that were over, and were thrown away by the sweep. */

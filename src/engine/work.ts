@@ -1,4 +1,4 @@
-import { LoadTimeoutError } from '../cache.errors.js';
+import { LoadTimeoutError, OverloadError } from '../cache.errors.js';
 import { type Core, isStrong } from './core.js';
 import { FOREVER } from './duration.js';
 import type { Flight } from './flights.js';
@@ -107,7 +107,8 @@ export class Work {
   /** Whether the next try is to be put off: a stale value stands in for the error. */
   isBackOff(error: unknown): boolean {
     const { core, flight, policy, lookup } = this;
-    if (flight.claim === undefined || !flight.kept) return false;
+    // Another process may have room for what this one has not.
+    if (flight.claim === undefined || !flight.kept || error instanceof OverloadError) return false;
     if (flight.shown !== undefined) return true;
     return this.hides(error) && standIn(core, flight, policy, lookup) !== undefined;
   }

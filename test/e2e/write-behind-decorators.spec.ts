@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
-import { Cacheable, CacheEvict, CachePut } from '../../src/index.js';
+import { Cacheable, CacheEvict, CachePut, CacheService } from '../../src/index.js';
 import { type Item, useWriteBehind } from './write-behind-world.js';
 
 const world = useWriteBehind();
@@ -23,6 +23,19 @@ class Items {
     entity: { name: 'Item', id: (_shop, id) => id },
   })
   async findIn(_shop: string, id: string): Promise<Item | null> {
+    this.queries++;
+    return readDatabase(id);
+  }
+
+  /** Due for its early refresh whenever it is read. */
+  @Cacheable<Items['findAhead']>({ key: (id) => ['ahead', id], entity: 'Item', ttl: '1d', refreshAhead: 1e-13 })
+  async findAhead(id: string): Promise<Item | null> {
+    this.queries++;
+    return readDatabase(id);
+  }
+
+  @Cacheable<Items['findSoon']>({ key: (id) => ['soon', id], entity: 'Item', grace: '1h', softTimeout: 20 })
+  async findSoon(id: string): Promise<Item | null> {
     this.queries++;
     return readDatabase(id);
   }
@@ -73,6 +86,34 @@ describe.each(['Redis', 'memory'])('decorators with write-behind in %s', (place)
     expect(service.queries).toBe(0);
     expect(await service.find('c')).toBeNull();
     expect(service.queries).toBe(1);
+  });
+
+  it('an early refresh brings what is pending, too', async () => {
+    const { service, items, sql, schema, get } = await start();
+    const cache = get(CacheService);
+    await sql(`INSERT INTO ${schema}.item VALUES ('a', 1, NULL)`);
+    expect(await service.findAhead('a')).toMatchObject({ n: 1 });
+    await cache.idle();
+    await items.put({ id: 'a', n: 2, note: null });
+    expect(await service.findAhead('a')).toMatchObject({ n: 1 }); // served while the new one is loaded
+    await cache.idle();
+    expect(await cache.get(['ahead', 'a'])).toMatchObject({ n: 2 });
+    expect(service.queries).toBe(1);
+  });
+
+  it('a stale value stands in after softTimeout, and the slow load is stored', async () => {
+    const { service, sql, schema, get } = await start();
+    const cache = get(CacheService);
+    await sql(`INSERT INTO ${schema}.item VALUES ('a', 1, NULL)`);
+    expect(await service.findSoon('a')).toMatchObject({ n: 1 });
+    await cache.idle();
+    await cache.expire(['soon', 'a']);
+    let finish = (_row: Item): void => undefined;
+    readDatabase = () => new Promise<Item>((resolve) => (finish = resolve));
+    expect(await service.findSoon('a')).toMatchObject({ n: 1 });
+    finish({ id: 'a', n: 3, note: null });
+    await cache.idle();
+    expect(await service.findSoon('a')).toMatchObject({ n: 3 });
   });
 
   it('@CacheEvict deletes the row: nobody sees it again, and Postgres loses it later', async () => {

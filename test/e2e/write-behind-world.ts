@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach } from '@jest/globals';
-import type { DynamicModule, LoggerService, Provider, Type } from '@nestjs/common';
+import type { Abstract, DynamicModule, LoggerService, Provider, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
@@ -20,7 +20,7 @@ export interface Item {
 export interface WriteBehindApp {
   readonly items: WriteBehind<Item, string>;
   readonly log: string[];
-  get<T>(token: Type<T> | string): T;
+  get<T>(token: Type<T> | Abstract<T> | string): T;
   close(): Promise<void>;
 }
 

@@ -180,12 +180,13 @@ describe('seen in rivals, and not here:', () => {
 
   it('tags not recorded when a stale value is replaced', async () => {
     const clock = new FakeClock();
-    const { cache } = await world.app({ clock, memory: false });
+    const { cache } = await world.app({ clock, memory: false, graceBackoff: 1 });
     const options = { ttl: '1s' as const, grace: '1h' as const, tags: ['t'] };
     await cache.getOrLoad('key', () => 'first', options);
     await cache.idle();
     await clock.advance('2s');
     expect(await cache.getOrLoad('key', () => Promise.reject(new Error('down')), options)).toBe('first');
+    await clock.advance(1); // the back-off
     expect(await cache.getOrLoad('key', () => 'second', options)).toBe('second');
     await cache.idle();
     expect((await cache.getEntry('key'))?.tags).toEqual(['t']);
