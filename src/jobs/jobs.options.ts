@@ -8,7 +8,7 @@ export interface SweepOptions {
   enabled?: boolean;
   /** How often. Default `'30s'`. Shorter: memory is free sooner, for a little work. */
   every?: Duration;
-  /** For how long at most the event loop is held up at a time. Default `'2ms'`. Shorter: the walk takes more turns. */
+  /** For how long at most the event loop is held up at a time. Default `'1ms'`. Shorter: the walk takes more turns. */
   slice?: Duration;
 }
 
@@ -119,7 +119,7 @@ function resolveSweep(check: Check, options: SweepOptions): ResolvedJobs['sweep'
   return {
     enabled: flag(check, 'enabled', options.enabled),
     every: check.time('every', options.every, 30_000, SHORTEST),
-    slice: check.time('slice', options.slice, 2, 1),
+    slice: check.time('slice', options.slice, 1, 1),
   };
 }
 

@@ -23,7 +23,7 @@ class Films {
 }
 
 const jobs = {
-  lease: '1s' as const,
+  lease: '2s' as const,
   sweep: { enabled: false },
   advise: { enabled: false },
   warm: { learnEvery: '100ms' as const },
@@ -39,9 +39,11 @@ describe('the work of the process that leads', () => {
     app.get(Films).process = name;
     let alive = true;
     const run = async () => {
-      while (alive) {
-        await clock.advance(20);
+      for (let last = performance.now(); alive; ) {
         await new Promise((resolve) => setTimeout(resolve, 20));
+        const now = performance.now();
+        await clock.advance(now - last);
+        last = now;
       }
     };
     const running = run();
@@ -73,8 +75,8 @@ describe('the work of the process that leads', () => {
     const killed = performance.now();
     await second.cache.clear();
     await until('the second process loads', () => loading.by.includes('second'));
-    // The lease of 1 s, and what the second process needs to notice, to ask and to load on a busy machine.
-    expect(performance.now() - killed).toBeLessThan(2_000);
+    // The lease of 2 s, half a second that a clear is waited for, and what a busy machine takes.
+    expect(performance.now() - killed).toBeLessThan(4_000);
     expect(new Set(loading.by)).toEqual(new Set(['second']));
 
     // It comes back after a long pause, and finds out that it does not lead before it does anything.

@@ -19,6 +19,8 @@ export interface WarmTally {
 export interface WarmRunOptions {
   concurrency: number;
   horizon: Milliseconds;
+  /** Awaited before every load. */
+  giveWay(): Promise<void> | void;
   /** Whether to go on: asked before every load. */
   goOn(): 'time' | 'stopped' | undefined;
   /** Called after each item. */
@@ -31,7 +33,7 @@ const MAX_FAILURES = 10;
 /** Loads what is planned, a few at a time, the first ones first. */
 export async function warmRun(
   planned: readonly (WarmItem | Unwarmable)[],
-  { concurrency, horizon, goOn, progress }: WarmRunOptions,
+  { concurrency, horizon, giveWay, goOn, progress }: WarmRunOptions,
 ): Promise<WarmTally> {
   const tally: WarmTally = {
     loaded: 0,
@@ -61,6 +63,7 @@ export async function warmRun(
   const queue = planned[Symbol.iterator]();
   const lane = async (): Promise<void> => {
     for (const one of queue) {
+      if (isItem(one)) await giveWay();
       tally.ended ??= inRow >= MAX_FAILURES ? 'failures' : goOn();
       if (tally.ended) return;
       if (isItem(one)) await warm(one);

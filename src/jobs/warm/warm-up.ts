@@ -1,10 +1,11 @@
 import type { WarmSite } from '../../decorators/warm-site.js';
 import type { Cache } from '../../engine/cache.js';
-import { type Clock, elapsed } from '../../engine/clock.js';
+import { type Clock, elapsed, SystemClock } from '../../engine/clock.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import type { CacheKey, EncodedKey } from '../../engine/key.js';
 import type { ResolvedJobs } from '../jobs.options.js';
 import type { Popularity } from '../popularity/popularity.js';
+import { giveWay } from './give-way.js';
 import { isItem, type Unwarmable, type WarmItem, WarmPlan } from './plan.js';
 import { type WarmTally, warmRun } from './warm-run.js';
 
@@ -36,7 +37,12 @@ export class WarmUp {
   private readonly tried = new Map<EncodedKey, Milliseconds>();
   private readonly told = new Set<string>();
 
-  constructor(private readonly context: WarmContext) {}
+  /** How busy the event loop is says nothing where the time is a test's. */
+  private readonly giveWay: () => Promise<void> | void;
+
+  constructor(private readonly context: WarmContext) {
+    this.giveWay = context.clock instanceof SystemClock ? giveWay : () => undefined;
+  }
 
   /** By the process that leads; `leads` tells whether it still does. */
   async run(reason: WarmReason, leads: () => boolean): Promise<WarmTally> {
@@ -49,6 +55,7 @@ export class WarmUp {
     const tally = await warmRun(planned, {
       concurrency: options.concurrency,
       horizon,
+      giveWay: this.giveWay,
       goOn: () => {
         if (!leads()) return 'stopped';
         return elapsed(clock) - begun >= options.timeLimit ? 'time' : undefined;
@@ -75,6 +82,7 @@ export class WarmUp {
     await warmRun(planned, {
       concurrency: 16 * options.concurrency,
       horizon: 0,
+      giveWay: this.giveWay,
       goOn: () => (goOn() ? undefined : 'stopped'),
       progress: () => undefined,
     });
