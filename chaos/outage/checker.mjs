@@ -78,12 +78,17 @@ export function judge(seen, { calm, away, back, end, settled }) {
   };
 }
 
-/** The end of the last second that was not like those before, in ms after the return. One odd second is the machine's. */
+/** So many of the seconds that follow may be odd: the machine does other things, too. */
+const [WINDOW, ODD] = [4, 1];
+
+/** When the first second begins that is like those before, and is followed by such; in ms after the return. */
 function normalAfter(before, after) {
-  const odd = after.map(({ missed, p95 }) => missed > before.missed + MISSED || p95 > 2 * before.p95 + NOISE_MS);
-  let last = odd.lastIndexOf(true);
-  if (last > 0 && !odd[last - 1] && odd.slice(0, last).some((one) => !one)) last = odd.lastIndexOf(true, last - 1);
-  return 1_000 * (last + 1);
+  const odd = after.map(
+    ({ missed, p50, p95, source }) =>
+      missed > before.missed + MISSED || p50 > 2 * before.p50 + 5 || p95 > 2 * before.p95 + source + NOISE_MS,
+  );
+  const first = odd.findIndex((one, i) => !one && odd.slice(i, i + WINDOW).filter(Boolean).length <= ODD);
+  return first < 0 ? Number.POSITIVE_INFINITY : 1_000 * first;
 }
 
 const inSeconds = (ms) => (Number.isFinite(ms) ? `${(ms / 1_000).toFixed(1)} s` : 'not at all');

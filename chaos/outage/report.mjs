@@ -13,7 +13,7 @@ const RULES = [
 
 /** @param {{ seed: string, seconds: number, faults: Map<string, number>, figures: Record<string, number>, violations: { rule: number, text: string }[] }} result */
 export function report({ seed, seconds, figures, faults, violations }) {
-  const rows = Object.entries(figures).map(([name, value]) => [name, whole(value)]);
+  const rows = Object.entries(figures).map(([name, value]) => [name, Number.isFinite(value) ? whole(value) : 'never']);
   const run = table('run', [['seed', seed], ['seconds', seconds], ...rows, ['violations', violations.length]]);
   const broken = violations.map(({ rule, text }) => `VIOLATION ${rule} (${RULES[rule]}): ${text}`);
   return [table('fault', [...faults]), run, ...broken].join('\n\n');
