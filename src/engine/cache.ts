@@ -125,14 +125,6 @@ export class Cache extends CacheService {
     return this.reading.getOrLoad(key, load, policy);
   }
 
-  /**
-   * For jobs: loads a value anew, whether there is one or not, as background work; the old one is served meanwhile. Resolves when it is
-   * over, at once if the key is being refreshed; never rejects: `loaded` and `overload` events tell of failures.
-   */
-  async reload(key: EncodedKey, load: Loader, policy: ResolvedPolicy): Promise<void> {
-    await this.reading.refresh({ key, policy }, load);
-  }
-
   /** For decorators: the policy of options that were checked before. */
   policyOf(options: LoadOptions | undefined): ResolvedPolicy {
     return this.core.policies.of(options);

@@ -29,6 +29,7 @@ export class LoadingAhead {
     if ((own && own.expiresAt > limit) || core.flights.joinable(key)) return 'fresh';
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
     flight.shown = own;
+    flight.background = true;
     const lookup = core.remote && policy.redis ? await this.look(flight) : undefined;
     if (lookup) flight.shown = lookup.fresh;
     const { shown } = flight;

@@ -167,7 +167,7 @@ export class ReadPath {
     return outcome.then(this.own);
   }
 
-  private refreshIfDue(due: Required<Due>, load: Loader, instead: ((due: Due) => void) | undefined): void {
+  private refreshIfDue(due: Due, load: Loader, instead: ((due: Due) => void) | undefined): void {
     if (!due.entry.isDue(due.policy.refreshAhead, this.core.clock.now())) return;
     if (instead) instead(due);
     else void this.refreshing.begin(due, load);

@@ -10,8 +10,7 @@ import type { ResolvedPolicy } from './policy.js';
 /** A value that was served and is to be loaded anew, because its end is near. */
 export interface Due {
   key: string;
-  /** What was served; without it the value is loaded whether there is one or not. */
-  entry?: MemoryEntry;
+  entry: MemoryEntry;
   policy: ResolvedPolicy;
 }
 
@@ -39,13 +38,13 @@ export class Refreshing {
     // A transaction may see rows that are not committed.
     if (running.has(key) || openTransaction() !== undefined || this.isPutOff(key)) return undefined;
     running.add(key);
-    entry?.refreshAt(entry.servedUntil); // meanwhile there is nothing to be done
+    entry.refreshAt(entry.servedUntil); // meanwhile there is nothing to be done
     core.background.begin();
     return this.refresh(key, entry, load, policy)
       .catch((error: unknown) => {
         // The 'loaded' event has told why. Values that nobody had to wait for are no reason for an error of a caller.
         this.putOff(key, core.clock.now() + policy.graceBackoff);
-        entry?.refreshAt(core.clock.now() + policy.graceBackoff);
+        entry.refreshAt(core.clock.now() + policy.graceBackoff);
         return error;
       })
       .then(() => {
@@ -54,19 +53,14 @@ export class Refreshing {
       });
   }
 
-  private async refresh(
-    key: string,
-    entry: MemoryEntry | undefined,
-    load: Loader,
-    policy: ResolvedPolicy,
-  ): Promise<void> {
+  private async refresh(key: string, entry: MemoryEntry, load: Loader, policy: ResolvedPolicy): Promise<void> {
     const { core } = this;
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
-    flight.shown = entry ?? this.servedNow(key);
+    flight.shown = entry;
     flight.background = true;
     let lookup: Lookup | undefined;
     if (core.remote && policy.redis) {
-      lookup = await this.look(flight, policy, entry ? policy.refreshAhead : 0);
+      lookup = await this.look(flight, policy);
       if (!lookup) {
         core.flights.end(flight);
         this.lookAgain(entry);
@@ -82,7 +76,7 @@ export class Refreshing {
   }
 
   /** What Redis has, if it is this process that is to load. */
-  private async look(flight: Flight, policy: ResolvedPolicy, share: number): Promise<Lookup | undefined> {
+  private async look(flight: Flight, policy: ResolvedPolicy): Promise<Lookup | undefined> {
     const { core } = this;
     const { key, markers } = flight;
     if (core.remote?.refuses(key, markers)) return undefined;
@@ -99,7 +93,7 @@ export class Refreshing {
       flight.shown = undefined;
       return lookup;
     }
-    if (!fresh.isDue(share, core.clock.now())) {
+    if (!fresh.isDue(policy.refreshAhead, core.clock.now())) {
       // Another process was faster.
       promote(core, flight, lookup, policy);
       return undefined;
@@ -108,14 +102,8 @@ export class Refreshing {
     return claimed ? undefined : lookup;
   }
 
-  private servedNow(key: string): MemoryEntry | undefined {
-    const entry = this.core.memory?.peek(key);
-    return entry && entry.servedUntil > this.core.clock.now() ? entry : undefined;
-  }
-
   /** Somebody else refreshes it, or nobody can: time to look again when half of what is left has passed. */
-  private lookAgain(entry: MemoryEntry | undefined): void {
-    if (!entry) return;
+  private lookAgain(entry: MemoryEntry): void {
     const now = this.core.clock.now();
     entry.refreshAt(now + Math.max(1, (entry.expiresAt - now) / 2));
   }
