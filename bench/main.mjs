@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `npm run bench`: the rows, or with a name one of the suites that measure something else than operations per second. */
 const SUITES = {
+  advice: './advice/run.mjs',
   eviction: './eviction/run.mjs',
   memory: './memory/run.mjs',
 };

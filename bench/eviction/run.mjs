@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { ensureBuild, ensurePeers } from '../lib/prepare.mjs';
 import { median } from '../lib/stats.mjs';
+import { table } from '../lib/table.mjs';
 import { belady } from './belady.mjs';
 import { SUBJECTS } from './subjects.mjs';
 import { readTraces } from './traces.mjs';
@@ -81,13 +82,6 @@ async function measure(workloads, sizes, rounds) {
 
 const points = (value) => (100 * value).toFixed(1);
 const signed = (value) => `${value < 0 ? '' : '+'}${points(value)}`;
-
-function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  const line = (row) =>
-    row.map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i]))).join('  ');
-  return [line(rows[0]), '-'.repeat(line(rows[0]).length), ...rows.slice(1).map(line)].join('\n');
-}
 
 /** Gains of a subject over the reference, and its CPU as a ratio to it: median over the rounds, each against its own round. */
 function judge({ cells, results }, subject, chosen) {

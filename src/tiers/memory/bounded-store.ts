@@ -1,5 +1,6 @@
 import type { MemoryStore, Sized } from '../tier.js';
 import type { Eviction, EvictionName } from './eviction.js';
+import { KeyTable } from './key-table.js';
 import { LeastFrequent } from './lfu.js';
 import { LeastRecent } from './lru.js';
 import { S3Fifo } from './s3-fifo.js';
@@ -11,10 +12,12 @@ export interface MemoryBounds {
   eviction: EvictionName;
 }
 
-/** A `Map` takes no more. */
+/** A `Map` takes no more, and it may happen that all keys are in one. */
 const MOST_ENTRIES = 2 ** 24;
 
 const FIRST_CAPACITY = 64;
+
+const NONE = -1;
 
 const EVICTION: Record<EvictionName, (bytesOf: (slot: number) => number) => Eviction> = {
   's3-fifo': (bytesOf) => new S3Fifo(bytesOf),
@@ -27,11 +30,11 @@ const EVICTION: Record<EvictionName, (bytesOf: (slot: number) => number) => Evic
  * policy notes. Room is made before an entry is put in, so the bounds hold at any moment.
  */
 export class BoundedStore<Entry extends Sized> implements MemoryStore<Entry> {
-  private readonly slots = new Map<string, number>();
-  private keyOf: (string | undefined)[] = [];
+  private slots: KeyTable;
+  /** Its key; the next free slot, or `NONE`, if it is free itself: a list of free slots that needs no room. */
+  private keyOf: (string | number)[] = [];
   private entries: (Entry | undefined)[] = [];
-  /** Slots below `used` that are empty. */
-  private free: number[] = [];
+  private firstFree = NONE;
   private used = 0;
   private capacity = 0;
   private order: Eviction;
@@ -45,6 +48,7 @@ export class BoundedStore<Entry extends Sized> implements MemoryStore<Entry> {
     this.maxEntries = Math.min(bounds.maxEntries, MOST_ENTRIES);
     this.maxBytes = bounds.maxBytes;
     this.countsBytes = bounds.maxBytes < Number.POSITIVE_INFINITY;
+    this.slots = new KeyTable(this.maxEntries);
     this.order = this.startOrder();
   }
 
@@ -79,10 +83,10 @@ export class BoundedStore<Entry extends Sized> implements MemoryStore<Entry> {
   }
 
   clear(): void {
-    this.slots.clear();
+    this.slots = new KeyTable(this.maxEntries);
     this.keyOf = [];
     this.entries = [];
-    this.free = [];
+    this.firstFree = NONE;
     this.used = 0;
     this.bytes = 0;
     this.order = this.startOrder();
@@ -100,8 +104,8 @@ export class BoundedStore<Entry extends Sized> implements MemoryStore<Entry> {
     const bytes = this.weigh(entry);
     if (this.slots.size >= this.maxEntries) this.evict(false);
     while (this.bytes + bytes > this.maxBytes) this.evict(true);
-    const slot = this.free.pop() ?? this.nextSlot();
-    this.slots.set(key, slot);
+    const slot = this.takeSlot();
+    this.slots.add(key, slot);
     this.keyOf[slot] = key;
     this.entries[slot] = entry;
     this.bytes += bytes;
@@ -137,17 +141,22 @@ export class BoundedStore<Entry extends Sized> implements MemoryStore<Entry> {
 
   private drop(key: string, slot: number): void {
     this.bytes -= this.weigh(this.entries[slot] as Entry);
-    this.slots.delete(key);
-    this.keyOf[slot] = undefined;
+    this.slots.remove(key);
     this.entries[slot] = undefined;
-    this.free.push(slot);
+    this.keyOf[slot] = this.firstFree;
+    this.firstFree = slot;
   }
 
   private weigh(entry: Entry): number {
     return this.countsBytes ? entry.bytes : 0;
   }
 
-  private nextSlot(): number {
+  private takeSlot(): number {
+    const slot = this.firstFree;
+    if (slot !== NONE) {
+      this.firstFree = this.keyOf[slot] as number;
+      return slot;
+    }
     if (this.used === this.capacity) this.grow(Math.min(2 * this.capacity, this.maxEntries));
     return this.used++;
   }
@@ -160,6 +169,15 @@ export class BoundedStore<Entry extends Sized> implements MemoryStore<Entry> {
 
   private grow(capacity: number): void {
     this.capacity = capacity;
+    // Made for so many at once: an array that grows by itself takes up to half as much again.
+    this.keyOf = longer(this.keyOf, capacity);
+    this.entries = longer(this.entries, capacity);
     this.order.grow(capacity);
   }
+}
+
+function longer<T>(old: readonly T[], length: number): T[] {
+  const copy = new Array<T>(length);
+  for (let i = 0; i < old.length; i++) copy[i] = old[i] as T;
+  return copy;
 }
