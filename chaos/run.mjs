@@ -12,6 +12,10 @@ import { BREAKS as OUTAGE_BREAKS } from './outage/breaks.mjs';
 import { FAULTS as OUTAGE_FAULTS } from './outage/faults.mjs';
 import * as outage from './outage/report.mjs';
 import { OutageSuite } from './outage/suite.mjs';
+import { BREAKS as SOURCES_BREAKS } from './sources/breaks.mjs';
+import { FAULTS as SOURCES_FAULTS } from './sources/faults.mjs';
+import * as sources from './sources/report.mjs';
+import { SourcesSuite } from './sources/suite.mjs';
 import { BREAKS } from './write-behind/breaks.mjs';
 import { FAULTS } from './write-behind/faults.mjs';
 import * as writeBehind from './write-behind/report.mjs';
@@ -22,6 +26,7 @@ const SUITES = {
   'write-behind': { Suite: WriteBehindSuite, faults: FAULTS, breaks: BREAKS, ...writeBehind },
   coherence: { Suite: CoherenceSuite, faults: COHERENCE_FAULTS, breaks: COHERENCE_BREAKS, ...coherence },
   outage: { Suite: OutageSuite, faults: OUTAGE_FAULTS, breaks: OUTAGE_BREAKS, ...outage },
+  sources: { Suite: SourcesSuite, faults: SOURCES_FAULTS, breaks: SOURCES_BREAKS, ...sources },
 };
 
 /** So many runs a mistake made on purpose has to show in. */
@@ -30,7 +35,7 @@ const TRIES = 3;
 const USAGE = `Usage: npm run chaos -- [suite] [options]
 
   suite           ${Object.keys(SUITES).join(', ')}; without it all, one after the other
-  --quick         write-behind: about two minutes; coherence: about one; outage: 45 s
+  --quick         write-behind: about two minutes; coherence: about one; outage, sources: about 45 s
   --seed <n>      repeats the plan of a run: the same faults and operations, though timing differs
   --seeds <n>     so many runs, with seeds one after the other
   --seconds <n>   least time under load of each round; outage: how long Redis is away

@@ -81,6 +81,7 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     background: new Background(),
     warming: new Warming(new Values(types), recipeCodec(types), policyOf),
     watch: undefined,
+    sources: new Map(),
   };
   opened?.remote.hear(new Incoming(core));
   const cache = new Cache(resolved.name, core, opened?.atomics ?? new MemoryAtomics(clock), {

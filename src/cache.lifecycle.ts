@@ -21,6 +21,7 @@ import type { Milliseconds } from './engine/duration.js';
 import { Invalidation } from './invalidation/invalidation.js';
 import { Jobs } from './jobs/jobs.js';
 import type { ResolvedJobs } from './jobs/jobs.options.js';
+import { providerFinder } from './sources/provider-finder.js';
 import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
 import { checkEntities, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
@@ -75,7 +76,9 @@ export class CacheLifecycle
     @Inject(Invalidation) private readonly invalidation: Invalidation,
     @Inject(Jobs) private readonly jobs: Jobs,
     @Optional() @Inject(WRITE_BEHIND) private readonly writeBehind?: OpenedWriteBehind,
-  ) {}
+  ) {
+    caches.registry.sources.finder = providerFinder(moduleRef);
+  }
 
   async onModuleInit(): Promise<void> {
     try {

@@ -30,6 +30,7 @@ export class CacheLogger {
       const why = reason === 'full' ? 'its queue is full' : 'it waited too long for its turn';
       this.sometimes(`overload ${lane} ${reason}${of}`, `A load did not run in the lane "${lane}"${of}: ${why}`);
     });
+    cache.on('fallback', (event) => this.fallback(event, of));
     cache.on('missed', ({ source, reason }) => this.missed(source, reason, of));
     const notCached = `A value was not cached${of}`;
     cache.on('skipped', ({ reason }) => this.sometimes(notCached, notCached, reason));
@@ -53,6 +54,19 @@ export class CacheLogger {
     const what = `what rules for events of ${source} concern is invalidated${of}`;
     if (reason === 'connection') this.logger.warn(`Events may have been missed: ${what}.`);
     if (reason === 'start') this.logger.log(`Events before the start are not known: ${what}.`);
+  }
+
+  /** Which path answered, and what kept the first source from it. */
+  private fallback({ chain, source, error, attempts, requestId }: CacheEvents['fallback'], of: string): void {
+    const why = error === undefined ? 'it was slower' : CacheError.is(error) ? error.message : nameOf(error);
+    const [who, level] =
+      source === 'none'
+        ? ['no source answered', 'error' as const]
+        : source === 'stale'
+          ? ['its last good answer was served', 'warn' as const]
+          : [`the backup "${source}" answered`, 'warn' as const];
+    const details = `${why} (request ${requestId}, ${attempts} attempts)`;
+    this.sometimes(`fallback ${chain} ${source}`, `${chain}${of}: ${who}`, details, level);
   }
 
   private failure(what: string, error: unknown): void {

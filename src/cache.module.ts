@@ -12,6 +12,7 @@ import { CACHE_OPTIONS, getCacheToken } from './cache.tokens.js';
 import { Invalidation } from './invalidation/invalidation.js';
 import { Jobs } from './jobs/jobs.js';
 import { OverloadFilter } from './overload.filter.js';
+import { FallbackInterceptor } from './sources/fallback.interceptor.js';
 import type { OpenedWriteBehind } from './write-behind/write-behind.port.js';
 import { entityProviders, WRITE_BEHIND } from './write-behind/write-behind.providers.js';
 
@@ -101,7 +102,7 @@ function rootModule(
         inject: [CACHE_OPTIONS, SHARED],
         useFactory: (given: CacheModuleOptions, shared: SharedParts) => {
           const resolved = resolveRoot(given);
-          const caches = new CacheSet(new CacheRegistry(), resolved, shared.clock);
+          const caches = new CacheSet(new CacheRegistry(shared.clock, shared.random), resolved, shared.clock);
           caches.add(buildCache(resolved, given, shared));
           return caches;
         },
@@ -148,8 +149,9 @@ function rootModule(
       },
       CacheLifecycle,
       { provide: APP_FILTER, useClass: OverloadFilter },
+      FallbackInterceptor,
     ],
-    exports: [CacheService, CacheRegistry],
+    exports: [CacheService, CacheRegistry, FallbackInterceptor],
   };
 }
 

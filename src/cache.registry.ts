@@ -2,6 +2,8 @@ import { CacheOptionsError } from './cache.errors.js';
 import { DEFAULT_CACHE } from './cache.resolve.js';
 import type { WarmSite } from './decorators/warm-site.js';
 import type { Cache } from './engine/cache.js';
+import { type Clock, SystemClock } from './engine/clock.js';
+import { AppSources } from './sources/app-sources.js';
 import type { EntityAccess, OpenedWriteBehind } from './write-behind/write-behind.port.js';
 
 /** The caches of one app by name: what decorators talk to. */
@@ -11,12 +13,18 @@ export class CacheRegistry {
   private readonly prepared = new WeakMap<Function, unknown[]>();
   /** The methods that the jobs may call, by class. */
   private readonly warmSites = new Map<Function, WarmSite[]>();
+  /** What its methods with fallbacks share. */
+  readonly sources: AppSources;
   /** Set if the app writes behind. */
   writeBehind: OpenedWriteBehind | undefined;
   /** Tells the app's rules of an event; set when they are made. */
   emit: ((event: string, payload: unknown) => Promise<void>) | undefined;
   /** After shutdown decorated methods run as if they were not decorated. */
   closed = false;
+
+  constructor(clock: Clock = new SystemClock(), random: () => number = Math.random) {
+    this.sources = new AppSources(clock, random);
+  }
 
   add(cache: Cache): void {
     if (this.caches.has(cache.name)) {

@@ -40,7 +40,7 @@ export type { LanePriority } from './engine/lanes/lane-request.js';
 export type { LoadContext } from './engine/load-context.js';
 export type { CachePolicy, EntryOptions, LoadOptions } from './engine/policy.js';
 export { jsonSerializer, type Serializer } from './engine/serializer.js';
-export type { CacheStats, LatencyStats, TimedOperation } from './engine/stats.js';
+export type { CacheStats, LatencyStats, SourceChainStats, SourceStats, TimedOperation } from './engine/stats.js';
 export type { CacheTarget } from './engine/target.js';
 export type { ValueType, ValueTypeOption } from './engine/value-types.js';
 export type { InvalidationOption } from './invalidation/invalidation.check.js';
@@ -60,6 +60,28 @@ export type {
 } from './invalidation/source.port.js';
 export type { AdviseOptions, JobsOptions, SweepOptions, WarmOptions } from './jobs/jobs.options.js';
 export { OverloadFilter } from './overload.filter.js';
+export type { Answer } from './sources/attempts.js';
+export type { BackupFunction, BackupOption, BackupProvider } from './sources/backup.js';
+export { currentSource } from './sources/call-scope.js';
+export { isClientError } from './sources/client-error.js';
+export { Fallback } from './sources/fallback.decorator.js';
+export { FallbackInterceptor } from './sources/fallback.interceptor.js';
+export type { FallbackOptions } from './sources/fallback.method.js';
+export {
+  AllSourcesFailedError,
+  type SourceFailure,
+  SourceTimeoutError,
+  SourceUnavailableError,
+} from './sources/source.errors.js';
+export type { ChainParts, SourceContext } from './sources/source.js';
+export type { ChainOptions, HedgeOption, SourceOptions } from './sources/source.options.js';
+export {
+  type AskOptions,
+  SourceChain,
+  type SourceChainOptions,
+  type SourceDefinition,
+} from './sources/source-chain.js';
+export { UseFallback } from './sources/use-fallback.decorator.js';
 export type { Lease, RateLimitResult, RemoteStats, RemoteTierFactory } from './tiers/tier.js';
 export { cacheTransactions, type TransactionalClient } from './transactions/prisma-transactions.js';
 export { runInTransaction, type TransactionOptions } from './transactions/run-in-transaction.js';

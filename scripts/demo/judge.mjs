@@ -19,13 +19,15 @@ const rowsOf = ({ rows }) =>
  * @param {import('./measure.mjs').Measurement} measurement
  * @returns {{ name: string, ok: boolean, detail: string }[]}
  */
-export function judge({ uncached, warmUp, cached, same, comparison, behind }) {
+export function judge({ uncached, warmUp, cached, same, comparison, behind, outage }) {
   const reports = [uncached.report, warmUp.report, cached.report, behind.report, behind.last];
   const requests = reports.reduce((sum, report) => sum + report.requests, 0);
   const failed = reports.reduce((sum, report) => sum + report.failed, 0);
   const { compared, fromCache, different } = comparison;
   const { hitRatio } = cached.stats.cache;
   const { proof, killed, deadLetters } = behind;
+  const { replica = 0, snapshot = 0 } = outage.phases[1].loads;
+  const fromBackups = replica + snapshot;
   const saved = 1 - same.cached.reads / same.uncached.reads;
   return [
     {
@@ -50,5 +52,20 @@ export function judge({ uncached, warmUp, cached, same, comparison, behind }) {
       ok: proof.different.length === 0 && deadLetters === 0,
       detail: `${proof.different.length} of ${proof.compared} differ (${rowsOf(proof)}), ${deadLetters} dead letters${lines(proof.different)}`,
     },
+    {
+      name: 'The catalogue stayed available while its primary was stopped',
+      ok: sum(outage.phases, 'failed') === 0 && fromBackups > 0,
+      detail: `${sum(outage.phases, 'failed')} of ${sum(outage.phases, 'requests')} requests failed, ${fromBackups} loads from backups meanwhile${lines(outage.phases.flatMap(({ report }) => report.failures))}`,
+    },
+    {
+      name: 'Then it came from the primary again',
+      ok: outage.back !== null && outage.phases[2].loads.primary > 0,
+      detail:
+        outage.back === null
+          ? 'values of backups still wait for it'
+          : `nothing waited for it any more after ${(outage.back / 1_000).toFixed(1)} s`,
+    },
   ];
 }
+
+const sum = (phases, name) => phases.reduce((total, { report }) => total + report[name], 0);

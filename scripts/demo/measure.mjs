@@ -4,6 +4,7 @@ import { compareWithDatabase } from './checks.mjs';
 import { Driver, Report, run } from './driver.mjs';
 import { environmentOf } from './environment.mjs';
 import { Ledger } from './ledger.mjs';
+import { measureOutage } from './outage.mjs';
 import { startStorefront } from './storefront.mjs';
 import { everyPage, Shopper } from './traffic.mjs';
 import { drained, measureWrites } from './write-behind.mjs';
@@ -21,13 +22,14 @@ import { drained, measureWrites } from './write-behind.mjs';
  *   asked for one and the same sequence of requests
  * @property {import('./checks.mjs').Comparison} comparison
  * @property {import('./write-behind.mjs').WriteMeasurement} behind
+ * @property {import('./outage.mjs').OutageMeasurement} outage
  */
 
 /** The time without the cache, as a share of the time with it. */
 const UNCACHED = 0.5;
 
 /** How long things are only changed, in seconds. */
-const CHANGING = 5;
+const CHANGING = 4;
 
 /**
  * @param {object} options
@@ -51,9 +53,9 @@ export async function measure({ services, seconds, concurrency, progress, onStar
    * A new process, whose figures begin at zero. There is one at a time: of two, each would have a memory that the
    * changes made through the other one do not reach.
    */
-  const openShop = async (cache) => {
+  const openShop = async (cache, more = {}) => {
     await shop?.stop();
-    shop = await startStorefront({ ...environmentOf(services), STRATA_CACHE: cache, PORT: '0' });
+    shop = await startStorefront({ ...environmentOf(services), ...more, STRATA_CACHE: cache, PORT: '0' });
     onStart(shop.stop);
     driver.connect(shop.origin);
   };
@@ -124,7 +126,16 @@ export async function measure({ services, seconds, concurrency, progress, onStar
   const changed = await compareWithDatabase(driver, databaseUrl, behind.report.touched.values());
   comparison.compared += changed.compared;
   comparison.different.push(...changed.different);
+
+  const outage = await measureOutage({
+    driver,
+    databaseUrl,
+    concurrency,
+    openShop: (more) => openShop('on', { ...more, CACHE_NAMESPACE: `${services.namespace}:outage` }),
+    progress,
+    onStart,
+  });
   await shop?.stop();
   driver.close();
-  return { uncached, warmUp, cached, same, comparison, behind };
+  return { uncached, warmUp, cached, same, comparison, behind, outage };
 }

@@ -50,6 +50,13 @@ export async function build(log) {
       process.execPath,
       [join(dirname(tsc), 'bin/tsc'), '-p', SHOP],
     ],
+    [
+      'the snapshot of the catalogue',
+      `${SHOP}/dist/catalogue.json`,
+      ['prisma/films.mjs', 'prisma/snapshot.mjs'],
+      process.execPath,
+      ['prisma/snapshot.mjs'],
+    ],
   ];
   for (const [what, output, inputs, command, args] of steps) {
     if (newest(output) > newest(...inputs)) continue;
@@ -68,9 +75,10 @@ export async function build(log) {
 
 /**
  * @param {Record<string, string>} env what the shop is told (see examples/storefront/src/settings.ts)
+ * @param {(chunk: Buffer) => void} [hear] gets what it says once it listens: its warnings are worth reading
  * @returns {Promise<Shop>}
  */
-export async function startStorefront(env) {
+export async function startStorefront(env, hear = (chunk) => process.stderr.write(chunk)) {
   const child = fork(join(ROOT, SHOP, 'dist/main.js'), {
     env: { ...process.env, NODE_ENV: 'production', ...env },
     execArgv: ['--enable-source-maps', '--import', new URL('./end-with-parent.mjs', import.meta.url).href],
@@ -87,7 +95,7 @@ export async function startStorefront(env) {
     };
     let listening = false;
     const listen = (chunk) => {
-      if (listening) return process.stderr.write(chunk); // its warnings are worth reading
+      if (listening) return hear(chunk);
       said += chunk;
       const [, url] = /listens on (\S+)/.exec(said) ?? [];
       if (url === undefined) return;

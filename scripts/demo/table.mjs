@@ -16,7 +16,7 @@ const queries = ({ stats: { database } }) => times(database.p50, database.p99);
 const rate = (report) => (report.requests / report.time) * 1_000;
 
 /** @param {import('./measure.mjs').Measurement} measurement */
-export function table({ uncached, warmUp, cached, same, behind }) {
+export function table({ uncached, warmUp, cached, same, behind, outage }) {
   const { cache } = cached.stats;
   const { memory, redis } = cache.hits;
   const share = (hits) => `${percent(hits / cache.requests)} (${whole(hits)})`;
@@ -56,7 +56,29 @@ export function table({ uncached, warmUp, cached, same, behind }) {
     ['before that, to fill the cache:', '', '', `${whole(warmUp.report.requests)} pages opened once`],
     ['  database reads', '-', whole(warmUp.stats.database.reads), ''],
   ];
-  return `${draw(rows, [1, 2])}\n\n${draw(writeRows(behind), [1])}`;
+  return `${draw(rows, [1, 2])}\n\n${draw(writeRows(behind), [1])}
+
+${draw(outageRows(outage), [1, 2, 3])}`;
+}
+
+/** @param {import('./outage.mjs').OutageMeasurement} outage */
+function outageRows({ phases, back, recovered }) {
+  const row = (name, of) => [name, ...phases.map(of)];
+  const loads = (source) => row(`  ${source}`, (phase) => whole(phase.loads[source] ?? 0));
+  return [
+    row('the catalogue, while its primary is stopped', ({ name }) => name),
+    null,
+    row('requests', ({ report }) => whole(report.requests)),
+    row('available', ({ report }) => percent((report.requests - report.failed) / report.requests)),
+    row('response, p99', ({ report }) => `${time(report.responses.all.percentile(99) / 1_000)} ms`),
+    row('loads answered by', () => ''),
+    loads('primary'),
+    loads('replica'),
+    loads('snapshot'),
+    row('stale values served', ({ stale }) => whole(stale)),
+    row('nothing waits for the primary any more', (_, index) => (index < 2 || back === null ? '' : `${time(back)} ms`)),
+    row('  loaded from it again', (_, index) => (index < 2 ? '' : whole(recovered))),
+  ];
 }
 
 /** @param {import('./write-behind.mjs').WriteMeasurement} behind */
@@ -109,7 +131,7 @@ export function draw(rows, figureColumns) {
 }
 
 /** The same for programs. @param {import('./measure.mjs').Measurement} measurement */
-export function figures({ uncached, warmUp, cached, same, comparison, behind }) {
+export function figures({ uncached, warmUp, cached, same, comparison, behind, outage }) {
   const phase = ({ report, stats }) => ({
     requests: report.requests,
     failed: report.failed,
@@ -132,6 +154,12 @@ export function figures({ uncached, warmUp, cached, same, comparison, behind }) 
     cached: phase(cached),
     same,
     comparison: { compared, fromCache, different: different.length },
+    outage: {
+      ...outage,
+      phases: outage.phases.map(({ name, report, loads, stale }) => {
+        return { name, requests: report.requests, failed: report.failed, loads, stale };
+      }),
+    },
     writeBehind: {
       ...behind,
       report: undefined,

@@ -1,5 +1,7 @@
 import { CacheOptionsError } from '../cache.errors.js';
 import type { CacheKey } from '../engine/key.js';
+import type { LoadGroup } from '../engine/load-context.js';
+import { inLoad } from '../sources/call-scope.js';
 import { keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
 import { entryOptions } from './stored-options.js';
@@ -59,14 +61,15 @@ export function CacheableMany(options: CacheableManyOptions<never, never, never>
       cache.policyOf(entry); // wrong options are found now, not at the first call
       return when(condition as (...args: never[]) => boolean, async (instance, [first, ...rest], original) => {
         const byKey = new Map(itemsOf(first, where).map((item) => [keyOf([item, ...rest]), item]));
-        const load = async (missing: CacheKey[]): Promise<Map<CacheKey, unknown>> => {
+        const load = async (missing: CacheKey[], group: LoadGroup): Promise<Map<CacheKey, unknown>> => {
           const items = missing.map((one) => byKey.get(one as string));
-          const found = pairs(await settle(Reflect.apply(original, instance, [items, ...rest])), itemOf, where);
+          const run = (): unknown => settle(Reflect.apply(original, instance, [items, ...rest]));
+          const found = pairs(await (registry.sources.used ? inLoad(group, run) : run()), itemOf, where);
           const loaded = new Map<CacheKey, unknown>(found.map(([item, row]) => [keyOf([item, ...rest]), row]));
           if (loaded.size > 0 && !missing.some((one) => loaded.has(one))) throw strangers(where, items, found);
           return loaded;
         };
-        const values = await cache.getOrLoadMany([...byKey.keys()], load, entry);
+        const values = await cache.loadMany([...byKey.keys()], load, entry);
         // Among rows, null is what a @Cacheable of the same key kept for "not found".
         return itemOf
           ? [...values.values()].filter((row) => row !== null)

@@ -2,6 +2,8 @@ import { CacheOptionsError } from '../cache.errors.js';
 import type { Cache } from '../engine/cache.js';
 import type { LoadContext } from '../engine/load-context.js';
 import type { Loader } from '../engine/loading.js';
+import type { AppSources } from '../sources/app-sources.js';
+import { inLoad } from '../sources/call-scope.js';
 import { type EntityOption, type EntityTarget, entityTarget } from './entity-option.js';
 import { type KeyBuilder, keyBuilder } from './key-builder.js';
 import { configOf, whereIs } from './metadata.js';
@@ -64,6 +66,7 @@ export function Cacheable(options: AnyOptions = {}): PlainDecorator {
         target: entityTarget(registry, options.entity),
         where,
         type,
+        sources: registry.sources,
       };
       const site = registry.addSite(type, warmSite(parts, `${type.name}.${String(method)}`, original));
       return when(condition, prepareCacheable(parts, site));
@@ -82,6 +85,7 @@ interface Parts {
   target: EntityTarget | undefined;
   where: string;
   type: Function;
+  sources: AppSources;
 }
 
 function prepareCacheable(parts: Parts, site: WarmSite): Prepared {
@@ -103,12 +107,15 @@ function prepareCacheable(parts: Parts, site: WarmSite): Prepared {
   };
 }
 
-function loaderOf({ options, target, where }: Parts, instance: object, args: unknown[], method: AnyFunction): Loader {
+function loaderOf(parts: Parts, instance: object, args: unknown[], method: AnyFunction): Loader {
+  const { options, target, where, sources } = parts;
   const original = target ? unlessPending(target, method) : method;
-  if (options.unless === undefined && options.resultTags === undefined) {
-    return () => settle(Reflect.apply(original, instance, args));
-  }
-  return (context) => loadAndTell(instance, args, original, options, context, where);
+  const load: Loader =
+    options.unless === undefined && options.resultTags === undefined
+      ? () => settle(Reflect.apply(original, instance, args))
+      : (context) => loadAndTell(instance, args, original, options, context, where);
+  // Fallbacks that are part of the load tell where its value comes from.
+  return sources.used ? (context) => inLoad(context, () => load(context)) : load;
 }
 
 function warmSite(parts: Parts, name: string, original: AnyFunction): WarmSite {

@@ -3,7 +3,7 @@ import type { CacheConfigOptions } from './types.js';
 
 /** What a decorator says of its method. */
 export interface MethodInfo {
-  decorator: 'Cacheable' | 'CacheableMany' | 'CachePut' | 'CacheEvict';
+  decorator: 'Cacheable' | 'CacheableMany' | 'CachePut' | 'CacheEvict' | 'Fallback' | 'UseFallback';
   method: string | symbol;
   cache: string | undefined;
   policy: string | undefined;
@@ -11,6 +11,8 @@ export interface MethodInfo {
   defaultKey: boolean;
   /** It writes to a database: never left out, not even at shutdown. */
   durable?: boolean;
+  /** Declared to return an `Observable`, it may give all of its values, not only the last one. */
+  streams?: boolean;
 }
 
 /** A decorated method, for the checks at boot. */

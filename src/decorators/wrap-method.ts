@@ -27,7 +27,7 @@ export function wrapMethod(
   }
   if (/Generator/.test(Object.prototype.toString.call(original))) throw misplaced(prototype, info, original);
   const slot = slots++;
-  const observable = Reflect.getMetadata('design:returntype', prototype, info.method) === Observable;
+  const observable = !info.streams && Reflect.getMetadata('design:returntype', prototype, info.method) === Observable;
   const prepareOnce = (binding: Binding, type: Function): Prepared => {
     const call = prepare(binding, type);
     const prepared = observable ? observed(call) : call;

@@ -9,7 +9,7 @@ export interface MemoryBoundsInfo {
 
 /** The counters of a cache as its users see them. */
 export function cacheStats(
-  { counters: c, lanes, memory, remote, flights }: Core,
+  { counters: c, lanes, memory, remote, flights, sources }: Core,
   bounds: MemoryBoundsInfo,
 ): CacheStats {
   const hits = { memory: c.memoryHits, redis: c.redisHits };
@@ -45,5 +45,6 @@ export function cacheStats(
     },
     redis: remote?.stats(),
     latency: c.latency(),
+    sources: Array.from(sources.values(), (chain) => chain.stats()),
   };
 }

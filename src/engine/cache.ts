@@ -16,11 +16,11 @@ import { TakenLease } from './lease.js';
 import type { LoadContext } from './load-context.js';
 import type { Loader } from './loading.js';
 import type { Refreshed } from './loading-ahead.js';
-import { loadMany } from './many.js';
+import { type LoadMissing, loadMany } from './many.js';
 import { PendingChanges, type PendingTarget, storedHere } from './pending-changes.js';
 import type { EntryOptions, LoadOptions, ResolvedPolicy } from './policy.js';
 import { ReadPath } from './read-path.js';
-import type { CacheStats } from './stats.js';
+import type { CacheStats, SourceReporter } from './stats.js';
 import { Sweep } from './sweeping.js';
 import { type CacheTarget, parseTarget } from './target.js';
 import type { KeyLoader, Warming } from './warming.js';
@@ -191,11 +191,16 @@ export class Cache extends CacheService {
     await Promise.all(checked.map(([key, value]) => this.writing.set(key, value, policy)));
   }
 
-  async getOrLoadMany<T>(
+  getOrLoadMany<T>(
     keys: readonly CacheKey[],
     load: (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValues<T>,
     options?: LoadOptions,
   ): Promise<Map<CacheKey, T>> {
+    return this.loadMany(keys, (missing) => load(missing), options);
+  }
+
+  /** For decorators: the load gets the loads of the keys, too. */
+  async loadMany<T>(keys: readonly CacheKey[], load: LoadMissing<T>, options?: LoadOptions): Promise<Map<CacheKey, T>> {
     const values = await loadMany(this.core, this.reading, keys, load, this.core.policies.of(options));
     return collect(keys, values);
   }
@@ -269,6 +274,16 @@ export class Cache extends CacheService {
   /** For the job of the same name: a walk that clears memory of what is over. */
   sweep(): Sweep {
     return new Sweep(this.core);
+  }
+
+  /** For chains of sources: their figures are among `stats()`. A chain of the same name is replaced. */
+  addSources(chain: SourceReporter): void {
+    this.core.sources.set(chain.name, chain);
+  }
+
+  /** For the module: tells that a chain of sources fell back. */
+  toldFallback(event: CacheEvents['fallback']): void {
+    this.core.events.emit('fallback', event);
   }
 
   idle(): Promise<void> {

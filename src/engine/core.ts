@@ -12,7 +12,7 @@ import type { Lanes } from './lanes/lanes.js';
 import type { MemoryEntry } from './memory-entry.js';
 import type { Policies, ResolvedPolicy } from './policy.js';
 import type { Prefixes } from './prefixes.js';
-import type { Counters } from './stats.js';
+import type { Counters, SourceReporter } from './stats.js';
 import { freeze, measure, type Snapshot, tooLarge, type Values } from './value.js';
 import type { VersionSource } from './version.js';
 import type { Warming } from './warming.js';
@@ -57,6 +57,8 @@ export interface Core {
   readonly warming: Warming;
   /** Who looks at what is asked for; set when the jobs start. */
   watch: Watch | undefined;
+  /** Chains of sources that load values of this cache, by name. */
+  readonly sources: Map<string, SourceReporter>;
 }
 
 /** Where nothing is heard from anybody: memory is believed as long as its entries live. */

@@ -12,8 +12,32 @@ export interface CacheEvents {
   miss: { key: string };
   /** A load began to run. */
   load: { key: string };
-  /** A load ended; `error` if it failed. */
-  loaded: { key: string; took: Milliseconds; error?: unknown };
+  /**
+   * A load ended; `error` if it failed. `source`: where the value came from (`'load'` if the loader did not say), after how
+   * many `attempts`. `requestId`: as the loader knew it.
+   */
+  loaded: {
+    key: string;
+    took: Milliseconds;
+    source: string;
+    attempts: number;
+    requestId: string;
+    error?: unknown;
+  };
+  /**
+   * Not the first source of a chain answered: a backup (`source`: its name), a last good answer (`'stale'`), or nobody
+   * (`'none'`). `error`: why the first one did not; absent if it was only slower than its backup. `key`: of the cached value,
+   * if the chain loaded one.
+   */
+  fallback: {
+    chain: string;
+    source: string;
+    attempts: number;
+    took: Milliseconds;
+    requestId: string;
+    error?: unknown;
+    key?: string;
+  };
   /** A value was stored; `tiers` says where. */
   store: { key: string; tiers: TierName[] };
   /** A loaded value was not stored because the key or one of its tags was changed meanwhile. Its callers got it. */

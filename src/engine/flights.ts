@@ -43,6 +43,8 @@ export class Flight {
   standIn: (() => MemoryEntry | undefined) | undefined;
   /** Nobody can share it, and nothing of it is stored: what it reads belongs to its caller alone. */
   single = false;
+  /** It only replaces what a backup gave: nobody can join it, and the primary alone is asked. */
+  replaces = false;
   next: Flight | undefined;
 
   constructor(

@@ -4,17 +4,21 @@ import { type Acquired, acquire, BACK_OFF } from './claiming.js';
 import { type Core, holdFor, report, takeSnapshot, tellOverload, valueFor } from './core.js';
 import { AnyDeadlines, type StopDeadline } from './deadlines.js';
 import type { Milliseconds } from './duration.js';
+import type { CacheEvents } from './events.js';
 import type { Flight } from './flights.js';
-import { type LoadContext, LoadRecord } from './load-context.js';
+import { type LoadContext, type LoadHost, LoadRecord } from './load-context.js';
 import { type Lookup, lookUp } from './lookup.js';
 import { MemoryEntry } from './memory-entry.js';
 import type { ResolvedPolicy } from './policy.js';
 import { standIn } from './stand-in.js';
+import type { SourceReporter } from './stats.js';
 import { fill, type NewValue, newValue, type Permit, storeInMemory } from './storing.js';
 import type { Version } from './version.js';
 import { type Outcome, Work } from './work.js';
 
 export type Loader = (context: LoadContext<never>) => unknown;
+
+type Reload = (key: string, load: Loader, policy: ResolvedPolicy, from: string) => Promise<string | undefined>;
 
 /** Runs loads: gets the right to store, calls the loader, bounds the wait, stores, falls back to a stale value. */
 export class Loading {
@@ -23,7 +27,11 @@ export class Loading {
   private readonly deadlines: AnyDeadlines;
   private closed = false;
 
-  constructor(private readonly core: Core) {
+  constructor(
+    private readonly core: Core,
+    /** Loads a key again if its value still came from the source `from`. */
+    private readonly reload: Reload,
+  ) {
     this.deadlines = new AnyDeadlines(core.clock);
   }
 
@@ -96,7 +104,7 @@ export class Loading {
       if (permit?.kept) flight.kept = true;
       if (this.closed) this.abandon(flight);
       let raw: unknown;
-      const record = this.record(work);
+      const record = this.record(work, load);
       try {
         raw = await this.runInTurn(flight, policy, () => this.run(flight, load, record));
       } catch (error) {
@@ -109,7 +117,8 @@ export class Loading {
       if (record.aborted && policy.abortLate) return { raw, tags: record.tags };
       const snapshot = takeSnapshot(core, flight.key, raw);
       if (!snapshot) return { raw, tags: record.tags };
-      const facts = { ttl: record.ttl ?? policy.ttl, lateTags: record.tags, source: 'load' };
+      const ttl = Math.min(record.ttl ?? policy.ttl, record.longest);
+      const facts = { ttl, lateTags: record.tags, source: record.source };
       const value = newValue(core, flight, snapshot, policy, facts, permit !== undefined);
       if (permit === undefined) {
         storeInMemory(core, flight, value, policy);
@@ -128,18 +137,21 @@ export class Loading {
     }
   }
 
-  private record(work: Work): LoadRecord {
+  private record(work: Work, load: Loader): LoadRecord {
     const { core, signals } = this;
-    const record = new LoadRecord(core.versions, {
+    const { flight } = work;
+    const asked = {
       stale: () => {
-        const entry = work.flight.shown ?? standIn(core, work.flight, work.policy, work.lookup);
+        const entry = flight.shown ?? standIn(core, flight, work.policy, work.lookup);
         return entry && valueFor(core, entry);
       },
       signalAsked: () => {
         if (this.closed) record.abort();
         signals.add(record);
       },
-    });
+      showsPrimary: () => flight.shown !== undefined && core.clock.now() < flight.shown.expiresAt,
+    };
+    const record = new LoadRecord(core.versions, asked, new Host(core, work, load, this.reload), flight.replaces);
     work.record = record;
     return record;
   }
@@ -166,10 +178,10 @@ export class Loading {
     const start = performance.now();
     try {
       const raw = await load(record as LoadContext<never>);
-      this.loadEnded(flight, start);
+      this.loadEnded(flight, start, record);
       return raw;
     } catch (error) {
-      this.loadEnded(flight, start, { error });
+      this.loadEnded(flight, start, record, { error });
       throw error;
     } finally {
       this.signals.delete(record);
@@ -225,11 +237,20 @@ export class Loading {
     if (events.heard('load')) events.emit('load', { key: flight.key });
   }
 
-  private loadEnded(flight: Flight, start: number, failure?: { error: unknown }): void {
+  private loadEnded(flight: Flight, start: number, record: LoadRecord, failure?: { error: unknown }): void {
     const { counters, events } = this.core;
     counters.time('load', start);
     if (failure) counters.loadErrors++;
-    if (events.heard('loaded')) events.emit('loaded', { key: flight.key, took: performance.now() - start, ...failure });
+    if (!events.heard('loaded')) return;
+    const { source, attempts, requestId } = record;
+    events.emit('loaded', {
+      key: flight.key,
+      took: performance.now() - start,
+      source,
+      attempts,
+      requestId,
+      ...failure,
+    });
   }
 
   /** The callers have their value: storing it is a favour, and takes the time it takes. */
@@ -267,5 +288,36 @@ export class Loading {
       report(core, 'adopt', error, flight.key);
     }
     return value.entry;
+  }
+}
+
+/** A load's way to its cache, for chains of sources. */
+class Host implements LoadHost {
+  constructor(
+    private readonly core: Core,
+    private readonly work: Work,
+    private readonly load: Loader,
+    private readonly again: Reload,
+  ) {}
+
+  get key(): string {
+    return this.work.flight.key;
+  }
+
+  get lasting(): boolean {
+    const { single, shown } = this.work.flight;
+    return !single && shown === undefined;
+  }
+
+  reload(from: string): Promise<string | undefined> {
+    return this.again(this.key, this.load, this.work.policy, from);
+  }
+
+  fellBack(event: Omit<CacheEvents['fallback'], 'key'>): void {
+    this.core.events.emit('fallback', { ...event, key: this.key });
+  }
+
+  introduce(chain: SourceReporter): void {
+    this.core.sources.set(chain.name, chain);
   }
 }

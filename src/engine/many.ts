@@ -3,11 +3,13 @@ import type { ManyValues } from '../cache.service.js';
 import { type Core, holdFor, tellOverload } from './core.js';
 import { type CacheKey, type EncodedKey, encodeKey } from './key.js';
 import type { LanePriority } from './lanes/lane-request.js';
+import { type LoadContext, LoadGroup, type LoadRecord } from './load-context.js';
 import type { ResolvedPolicy } from './policy.js';
 import type { ReadPath } from './read-path.js';
 import type { Due } from './refreshing.js';
 
-type LoadMissing<T> = (missing: CacheKey[]) => Promise<ManyValues<T>> | ManyValues<T>;
+/** What loads several keys; `group`: their loads. */
+export type LoadMissing<T> = (missing: CacheKey[], group: LoadGroup) => Promise<ManyValues<T>> | ManyValues<T>;
 
 /** The values of several keys, in their order; one call loads those that are missing. */
 export async function loadMany<T>(
@@ -46,9 +48,9 @@ export async function loadMany<T>(
 function inTurn<T>(core: Core, policy: ResolvedPolicy, load: LoadMissing<T>, priority: LanePriority): LoadMissing<T> {
   if (policy.loads === undefined) return load;
   const lane = core.lanes.of(policy.loads);
-  return async (missing) => {
+  return async (missing, group) => {
     try {
-      return await lane.submit(() => load(missing), { priority, lostAfter: holdFor(policy) }).result;
+      return await lane.submit(() => load(missing, group), { priority, lostAfter: holdFor(policy) }).result;
     } catch (error) {
       tellOverload(core, error);
       throw error;
@@ -82,25 +84,34 @@ class BulkLoad<T> {
   private start!: () => void;
   private readonly values: Promise<Map<EncodedKey, T>>;
 
+  private readonly group = new LoadGroup();
+
   constructor(keys: number, load: LoadMissing<T>) {
     this.undecided = keys;
     const ready = new Promise<void>((resolve) => {
       this.start = resolve;
     });
-    this.values = ready.then(async () => byEncodedKey(await load([...this.wanted.values()])));
+    this.values = ready.then(async () => byEncodedKey(await load([...this.wanted.values()], this.group)));
     // Every key that wants a value hears of a failure; without any, nobody may.
     this.values.catch(() => undefined);
   }
 
   /** One of its keys: a loader for it, and what to call when it turns out that it needs no load. */
-  oneOf(encoded: EncodedKey, key: CacheKey): { load: () => Promise<T | undefined>; decide: () => void } {
+  oneOf(
+    encoded: EncodedKey,
+    key: CacheKey,
+  ): {
+    load: (context: LoadContext<never>) => Promise<T | undefined>;
+    decide: () => void;
+  } {
     let decided = false;
     const decide = (): void => {
       if (!decided && --this.undecided <= 0 && this.wanted.size > 0) this.start();
       decided = true;
     };
-    const load = async (): Promise<T | undefined> => {
+    const load = async (context: LoadContext<never>): Promise<T | undefined> => {
       this.wanted.set(encoded, key);
+      this.group.add(context as unknown as LoadRecord);
       decide();
       return (await this.values).get(encoded);
     };

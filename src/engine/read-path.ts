@@ -38,7 +38,7 @@ export class ReadPath {
   private untilTimedRemote = 1;
 
   constructor(private readonly core: Core) {
-    this.loading = new Loading(core);
+    this.loading = new Loading(core, (...what) => this.refreshing.replace(...what));
     this.refreshing = new Refreshing(core, this.loading);
     this.ahead = new LoadingAhead(core, this.loading);
   }

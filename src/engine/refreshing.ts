@@ -4,7 +4,7 @@ import type { Milliseconds } from './duration.js';
 import type { Flight } from './flights.js';
 import type { Loader, Loading } from './loading.js';
 import { type Lookup, lookUp, promote } from './lookup.js';
-import type { MemoryEntry } from './memory-entry.js';
+import { MemoryEntry } from './memory-entry.js';
 import type { ResolvedPolicy } from './policy.js';
 
 /** A value that was served and is to be loaded anew, because its end is near. */
@@ -53,6 +53,37 @@ export class Refreshing {
       });
   }
 
+  /**
+   * Loads a key again, if what it has still came from the source `from`: a backup, whose primary may be back. Readers have that
+   * value until the load has ended, and keep it when it fails. Resolves with the source of what is there then.
+   */
+  async replace(key: string, load: Loader, policy: ResolvedPolicy, from: string): Promise<string | undefined> {
+    const { core, running } = this;
+    if (running.has(key)) return undefined;
+    running.add(key);
+    core.background.begin();
+    const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
+    flight.background = true;
+    flight.replaces = true;
+    let flying = false;
+    try {
+      const lookup = core.remote && policy.redis ? await this.lookQuietly(flight) : undefined;
+      const there = lookup ? lookup.fresh : core.memory?.peek(key);
+      // What is gone, or is at its end, or came from elsewhere, is no business of this load any more.
+      if (there?.source !== from || lookup?.claimed || there.expiresAt <= core.clock.now()) return there?.source;
+      if (core.epochs.since(there.epoch, there.markers) !== 'valid') return undefined;
+      flight.shown = there;
+      flying = true;
+      core.counters.refreshes++;
+      const outcome = await this.loading.load(flight, load, policy, lookup);
+      return outcome instanceof MemoryEntry ? outcome.source : undefined;
+    } finally {
+      if (!flying) core.flights.end(flight);
+      running.delete(key);
+      core.background.end();
+    }
+  }
+
   private async refresh(key: string, entry: MemoryEntry, load: Loader, policy: ResolvedPolicy): Promise<void> {
     const { core } = this;
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
@@ -80,13 +111,8 @@ export class Refreshing {
     const { core } = this;
     const { key, markers } = flight;
     if (core.remote?.refuses(key, markers)) return undefined;
-    let lookup: Lookup;
-    try {
-      lookup = await lookUp(core, flight);
-    } catch (error) {
-      report(core, 'read', error, key);
-      return undefined;
-    }
+    const lookup = await this.lookQuietly(flight);
+    if (!lookup) return undefined;
     const { fresh, claimed } = lookup;
     if (!fresh) {
       // It is not there any more: this is a load like any other, which others may share.
@@ -100,6 +126,15 @@ export class Refreshing {
     }
     flight.shown = fresh;
     return claimed ? undefined : lookup;
+  }
+
+  private async lookQuietly(flight: Flight): Promise<Lookup | undefined> {
+    try {
+      return await lookUp(this.core, flight);
+    } catch (error) {
+      report(this.core, 'read', error, flight.key);
+      return undefined;
+    }
   }
 
   /** Somebody else refreshes it, or nobody can: time to look again when half of what is left has passed. */

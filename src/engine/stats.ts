@@ -51,6 +51,52 @@ export interface CacheStats {
   /** `undefined` in a cache without Redis. */
   redis: RemoteStats | undefined;
   latency: Record<TimedOperation, LatencyStats>;
+  /** Chains of sources: those of `@Fallback` and `@UseFallback`, and those that have loaded values of this cache. */
+  sources: SourceChainStats[];
+}
+
+/** A chain of sources and how each of them does. */
+export interface SourceChainStats {
+  chain: string;
+  /** In their order; the first one is the primary. */
+  sources: SourceStats[];
+  /** Answers in place of the primary's, by a backup. */
+  fallbacks: number;
+  /** Calls to which no source gave an answer. */
+  failures: number;
+  /** Values from backups that wait for the primary, to be loaded from it again. */
+  waiting: number;
+  /** Such values that were replaced by the primary's. */
+  recovered: number;
+}
+
+/** The health of one source since the start. */
+export interface SourceStats {
+  source: string;
+  /** `closed`: it is asked. `open`: it is not. `half-open`: one call finds out whether it is back. */
+  breaker: 'closed' | 'open' | 'half-open';
+  /** Attempts that answered. An error that does not count as a failure (404) is an answer. */
+  successes: number;
+  /** Attempts that failed, timeouts included. */
+  failures: number;
+  timeouts: number;
+  /** Calls it was not asked for: its breaker is open, or its queue is full. */
+  refused: number;
+  /** Attempts that were given up because another source had answered. */
+  cancelled: number;
+  retries: number;
+  /** Attempts under way. */
+  inFlight: number;
+  /** Answers that were taken. */
+  chosen: number;
+  /** Of the latest 256 answers, in milliseconds; 0 before the first. */
+  latency: { p50: Milliseconds; p95: Milliseconds };
+}
+
+/** Something that has figures for `stats().sources`. */
+export interface SourceReporter {
+  readonly name: string;
+  stats(): SourceChainStats;
 }
 
 const operations: readonly TimedOperation[] = ['memoryHit', 'redisHit', 'miss', 'load', 'set', 'evict'];

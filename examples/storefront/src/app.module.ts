@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CartsModule } from './carts/carts.module.js';
+import { CatalogueModule } from './catalogue/catalogue.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OrdersModule } from './orders/orders.module.js';
@@ -24,6 +25,7 @@ export class AppModule {
         // gives rows that are written straight.
         ...(settings.cache ? [storefrontCache(settings)] : []),
         DatabaseModule,
+        CatalogueModule,
         ProductsModule,
         SearchModule,
         SessionsModule,

@@ -1,6 +1,14 @@
+import { fileURLToPath } from 'node:url';
+
 /** What the environment says. Read once, checked here, so that a mistake shows at the start and not at the first request. */
 export interface Settings {
   databaseUrl: string;
+  /** A read replica that has the products too. Without one it is the same database, over other connections. */
+  replicaUrl: string;
+  /** The catalogue as a file: what prisma/snapshot.mjs wrote. */
+  snapshot: string;
+  /** How long products and lists are fresh, in milliseconds. */
+  catalogueTtl: number;
   /** Without it the cache is in memory only, and every write goes straight to Postgres. */
   redisUrl: string | undefined;
   /** Prefix of everything this app keeps in Redis. */
@@ -37,6 +45,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   if (warm !== 'on' && warm !== 'off') problems.push(`CACHE_WARM is "${warm}": it must be on or off`);
   const settings: Settings = {
     databaseUrl,
+    replicaUrl: env.DATABASE_REPLICA_URL || databaseUrl,
+    snapshot: env.CATALOGUE_SNAPSHOT || fileURLToPath(new URL('./catalogue.json', import.meta.url)),
+    catalogueTtl: whole('CATALOGUE_TTL', 300_000, 1, 86_400_000),
     redisUrl: env.REDIS_URL || undefined,
     namespace: env.CACHE_NAMESPACE || 'storefront',
     cache: cache === 'on',

@@ -22,8 +22,9 @@ export function storefrontCache(settings: Settings): DynamicModule {
     // Prices come out of both tiers as what Prisma gave, not as text.
     types: [Prisma.Decimal],
     policies: {
-      product: { ttl: '5m' },
-      search: { ttl: '10m' },
+      // While no source of the catalogue answers, or all of them drag, it shows what it had.
+      product: { ttl: settings.catalogueTtl, grace: '1h', softTimeout: '250ms' },
+      search: { ttl: '10m', grace: '1h', softTimeout: '250ms' },
       session: { ttl: '30m', consistency: 'strong' },
       profile: { ttl: '15m', consistency: 'strong' },
       order: { ttl: '1h', consistency: 'strong' },

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Optional, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, Inject, Optional, Query, ServiceUnavailableException } from '@nestjs/common';
 import { CacheService } from 'nestjs-strata';
 import { PrismaService } from '../database/prisma.service.js';
 import { QueryLog } from '../database/query-log.js';
@@ -22,6 +22,24 @@ export class OperationsController {
       throw new ServiceUnavailableException({ status: 'down', database: 'does not answer' });
     }
     return { status: 'up', cache: this.cache === undefined ? 'off' : 'on' };
+  }
+
+  /** The process answers, whatever becomes of the database. */
+  @Get('alive')
+  alive() {
+    return { alive: true };
+  }
+
+  /** Where values that are kept came from, and how long they live: `?keys=product:~7,search:matrix`. */
+  @Get('stats/entries')
+  async entries(@Query('keys') list = '') {
+    const keys = list.split(',').filter(Boolean).slice(0, 1_000);
+    const entries = await Promise.all(keys.map((key) => this.cache?.getEntry(key)));
+    return entries.flatMap((entry, index) => {
+      if (!entry) return [];
+      const { source, tier, createdAt, expiresAt } = entry;
+      return [{ key: keys[index], source, tier, createdAt, expiresAt }];
+    });
   }
 
   @Get('stats')

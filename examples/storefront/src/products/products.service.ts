@@ -1,27 +1,30 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
-import { Cacheable, CacheableMany, Caching } from 'nestjs-strata';
+import { Cacheable, CacheableMany, Caching, Fallback } from 'nestjs-strata';
+import { Catalogue, FALLBACK } from '../catalogue/catalogue.js';
 import { PrismaService } from '../database/prisma.service.js';
 import type { Product } from '../generated/prisma/client.js';
 import type { ProductChange } from './product.dto.js';
-
-const PAGE_SIZE = 20;
 
 const genreTag = (genre: string) => `genre:${genre}`;
 
 @Injectable()
 export class ProductsService {
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly catalogue: Catalogue,
+  ) {}
 
   @Cacheable<ProductsService['find']>({ key: (id) => ['product', id], policy: 'product' })
+  @Fallback<ProductsService['find']>(FALLBACK)
   find(id: number): Promise<Product | null> {
-    return this.prisma.product.findUnique({ where: { id } });
+    return this.catalogue.find(id);
   }
 
   /** The same keys as `find`: what one of them has loaded the other one need not load. */
   @CacheableMany<ProductsService['findMany']>({ key: (id) => ['product', id], policy: 'product' })
-  async findMany(ids: readonly number[]): Promise<Map<number, Product>> {
-    const products = await this.prisma.product.findMany({ where: { id: { in: [...ids] } } });
-    return new Map(products.map((product) => [product.id, product]));
+  @Fallback<ProductsService['findMany']>(FALLBACK)
+  findMany(ids: readonly number[]): Promise<Map<number, Product>> {
+    return this.catalogue.findMany(ids);
   }
 
   /** The films of a genre, most wanted first. The tag says what the list depends on. */
@@ -30,13 +33,9 @@ export class ProductsService {
     tags: (genre) => [genreTag(genre)],
     policy: 'product',
   })
+  @Fallback<ProductsService['list']>(FALLBACK)
   list(genre: string, page: number): Promise<Product[]> {
-    return this.prisma.product.findMany({
-      where: { genre },
-      orderBy: [{ votes: 'desc' }, { id: 'asc' }],
-      skip: (page - 1) * PAGE_SIZE,
-      take: PAGE_SIZE,
-    });
+    return this.catalogue.list(genre, page);
   }
 
   async update(id: number, change: ProductChange): Promise<Product> {

@@ -1,13 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { Cacheable } from 'nestjs-strata';
-import { PrismaService } from '../database/prisma.service.js';
+import { Cacheable, Fallback } from 'nestjs-strata';
+import { Catalogue, FALLBACK, REPLICA, SNAPSHOT } from '../catalogue/catalogue.js';
 import type { Product } from '../generated/prisma/client.js';
-
-const MOST_RESULTS = 20;
 
 @Injectable()
 export class SearchService {
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(private readonly catalogue: Catalogue) {}
 
   /** Films whose title or director contains the text, most wanted first. */
   search(text: string): Promise<Product[]> {
@@ -15,15 +13,14 @@ export class SearchService {
   }
 
   @Cacheable<SearchService['run']>({ key: (text) => ['search', text], policy: 'search' })
+  @Fallback<SearchService['run']>({
+    ...FALLBACK,
+    to: [
+      { provider: REPLICA, method: 'search', timeout: '300ms' },
+      { provider: SNAPSHOT, method: 'search', timeout: '2s' },
+    ],
+  })
   run(text: string): Promise<Product[]> {
-    // Prisma hands the text on to LIKE as it is; a percent sign of the user is no wildcard.
-    const contains = text.replace(/[\\%_]/g, '\\$&');
-    return this.prisma.product.findMany({
-      where: {
-        OR: [{ title: { contains, mode: 'insensitive' } }, { director: { contains, mode: 'insensitive' } }],
-      },
-      orderBy: [{ votes: 'desc' }, { id: 'asc' }],
-      take: MOST_RESULTS,
-    });
+    return this.catalogue.search(text);
   }
 }

@@ -1,0 +1,106 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Clock } from '../engine/clock.js';
+import type { Milliseconds } from '../engine/duration.js';
+
+/** A cached value that a backup gave. */
+export interface Provisional {
+  /** Unique among all caches. */
+  id: string;
+  /** The backup. */
+  source: string;
+  /** After that it is not there any more. */
+  until: Milliseconds;
+  /** Loads it from the primary alone; resolves with the source of what is there then. Rejects if the primary fails. */
+  reload(from: string): Promise<string | undefined>;
+}
+
+/** So many are loaded again at the same time. */
+const AT_ONCE = 2;
+
+/**
+ * Values from backups that wait for the primary. One of them at a time tries it, so that its return is noticed without any
+ * traffic; when it is back, the others follow, a few at a time.
+ */
+export class Recovery {
+  /** By id; who waits longest is first, and leaves when there are too many. */
+  private readonly waiting = new Map<string, Provisional>();
+  private running = false;
+  private stopTimer: (() => void) | undefined;
+  recovered = 0;
+  /** What runs later must not belong to the request, or the transaction, in which it was noted. */
+  private readonly scope = new AsyncResource('nestjs-strata.recovery');
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly every: Milliseconds,
+    private readonly most: number,
+  ) {}
+
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  note(value: Provisional): void {
+    if (this.most === 0) return;
+    this.waiting.delete(value.id);
+    this.waiting.set(value.id, value);
+    if (this.waiting.size > this.most) this.waiting.delete(this.waiting.keys().next().value as string);
+    this.plan();
+  }
+
+  /** The primary answers again. */
+  back(): void {
+    if (this.waiting.size > 0) this.scope.runInAsyncScope(() => void this.work());
+  }
+
+  private plan(): void {
+    if (this.stopTimer || this.running || this.waiting.size === 0) return;
+    this.stopTimer = this.clock.after(this.every, () => {
+      this.stopTimer = undefined;
+      this.back();
+    });
+  }
+
+  /** One first: only if the primary gave that, all others are worth trying. */
+  private async work(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    this.stopTimer?.();
+    this.stopTimer = undefined;
+    try {
+      if (await this.one()) await Promise.all(Array.from({ length: AT_ONCE }, () => this.others()));
+    } finally {
+      this.running = false;
+      this.plan();
+    }
+  }
+
+  private async others(): Promise<void> {
+    while (this.waiting.size > 0 && (await this.one()));
+  }
+
+  /** False: the primary is not back, and the value waits again. */
+  private async one(): Promise<boolean> {
+    const value = this.take();
+    if (!value) return true;
+    try {
+      const source = await value.reload(value.source);
+      if (source !== undefined && source !== value.source) this.recovered++;
+      return true;
+    } catch {
+      // The load told its error; what waits is tried again.
+      if (!this.waiting.has(value.id)) this.waiting.set(value.id, value);
+      return false;
+    }
+  }
+
+  /** The next one that still lives. */
+  private take(): Provisional | undefined {
+    const now = this.clock.now();
+    for (const [id, value] of this.waiting) {
+      this.waiting.delete(id);
+      if (value.until > now) return value;
+    }
+    return undefined;
+  }
+}
