@@ -19,6 +19,7 @@ import { ValueTypes } from './engine/value-types.js';
 import { VersionSource } from './engine/version.js';
 import { Warming } from './engine/warming.js';
 import { BoundedStore } from './tiers/memory/bounded-store.js';
+import type { EvictionName } from './tiers/memory/eviction.js';
 import { MemoryAtomics } from './tiers/memory/memory-atomics.js';
 import type { OpenedTier } from './tiers/tier.js';
 
@@ -27,6 +28,8 @@ export interface BuiltCache {
   cache: Cache;
   /** What its names in Redis begin with. */
   namespace: string;
+  /** Of its memory, if it has one. */
+  eviction: EvictionName | undefined;
   /** Waits for Redis, within a deadline; whether it is there. `undefined` in a cache without Redis. */
   start: OpenedTier['start'] | undefined;
 }
@@ -88,7 +91,7 @@ export function buildCache(resolved: ResolvedCache, options: CacheOptions, share
     maxEntries: memory?.maxEntries ?? 0,
     maxBytes: memory?.maxBytes ?? 0,
   });
-  return { cache, namespace: resolved.namespace, start: opened?.start };
+  return { cache, namespace: resolved.namespace, eviction: memory?.eviction, start: opened?.start };
 }
 
 /** Of the arguments of methods, which outlive a deploy. */

@@ -2,11 +2,13 @@ import type { WarmSite } from '../decorators/warm-site.js';
 import type { Cache } from '../engine/cache.js';
 import { type Clock, elapsed } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
+import type { EvictionName } from '../tiers/memory/eviction.js';
 import type { RemoteServer } from '../tiers/tier.js';
 import { Advisor } from './advise/advisor.js';
-import { ObservedKeys } from './advise/observed-keys.js';
+import { ObservedKeys, oneOf } from './advise/observed-keys.js';
 import { CacheWatch } from './cache-watch.js';
 import type { ResolvedJobs } from './jobs.options.js';
+import { MissRatioCurve } from './miss-ratio-curve.js';
 import { PopularKeys } from './popularity/popular-keys.js';
 import { OwnPopularity, type Popularity, SharedPopularity } from './popularity/popularity.js';
 import { type JobsLog, type WarmReason, WarmUp } from './warm/warm-up.js';
@@ -16,6 +18,8 @@ export interface JobsCache {
   cache: Cache;
   /** What its names in Redis begin with. */
   namespace: string;
+  /** Of its memory, if it has one. */
+  eviction: EvictionName | undefined;
 }
 
 export interface CacheJobsContext {
@@ -43,7 +47,7 @@ export class CacheJobs {
   private agedForAll: Milliseconds | undefined;
 
   constructor(
-    { cache, namespace }: JobsCache,
+    { cache, namespace, eviction }: JobsCache,
     private readonly context: CacheJobsContext,
   ) {
     const { options, clock, log, server, sites, isRoot, cleared } = context;
@@ -57,14 +61,16 @@ export class CacheJobs {
       const always = isRoot ? warm.always : [];
       this.warmUp = new WarmUp({ cache, popularity: this.popularity, sites, always, options: warm, clock, log });
     }
+    const { maxEntries } = cache.stats().memory;
+    const curve = advise.enabled && eviction ? curveOf(maxEntries, eviction) : undefined;
     let observed: ObservedKeys | undefined;
     cache.watchWith((core) => {
-      observed = advise.enabled ? new ObservedKeys(core, cache.stats().memory.maxEntries, undefined) : undefined;
+      observed = advise.enabled ? new ObservedKeys(core, maxEntries, curve) : undefined;
       return new CacheWatch(this.popular, observed, cleared);
     });
     if (observed) {
       const tell = (message: string): void => log.warn(message, message);
-      this.advisor = new Advisor(cache, observed, undefined, advise, clock, tell);
+      this.advisor = new Advisor(cache, observed, curve, advise, clock, tell);
     }
   }
 
@@ -110,4 +116,10 @@ export class CacheJobs {
   private get ageEvery(): Milliseconds {
     return Math.min(AGE_EVERY, this.context.options.warm.halfLife / 10);
   }
+}
+
+/** Told of the observed keys only, all of which it looks at: a cache for them alone is smaller by as much. */
+function curveOf(maxEntries: number, eviction: EvictionName): MissRatioCurve {
+  const entries = Math.max(1, Math.round(maxEntries / oneOf(maxEntries)));
+  return new MissRatioCurve({ entries, eviction, sampledEntries: Number.POSITIVE_INFINITY });
 }

@@ -32,6 +32,14 @@ async function ask(cache: CacheService, prefix: string, keys: number, rounds: nu
   }
 }
 
+/** Randomness that repeats itself. */
+function seeded(state = 11): () => number {
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
 describe('advice', () => {
   const log = useLog();
 
@@ -89,6 +97,33 @@ describe('advice', () => {
     const found = await look();
     expect(codes(found)).toContain('eviction-churn');
     expect(found.find(({ code }) => code === 'eviction-churn')?.message).toContain('1,000 entries allowed');
+  });
+
+  it('foretells the hit ratio of a larger memory within some points of what that then has', async () => {
+    const minute = async (cache: CacheService, next: () => number) => {
+      const before = cache.stats();
+      for (let i = 0; i < 150_000; i++) {
+        // A few keys are asked for often, most of 60,000 seldom.
+        const key = `k:${Math.floor(60_000 ** next())}`;
+        await cache.getOrLoad(key, () => 1);
+      }
+      const now = cache.stats();
+      return (now.hits.memory - before.hits.memory) / (now.requests - before.requests);
+    };
+    const small = await start({ memory: { maxEntries: 2_000, maxBytes: Number.POSITIVE_INFINITY }, ttl: '1d' });
+    const next = seeded();
+    let figures: Advice['figures'] | undefined;
+    for (let i = 0; i < 3; i++) {
+      await minute(small.cache, next);
+      figures = (await small.look()).find(({ code }) => code === 'eviction-churn')?.figures;
+    }
+    const entries = figures?.entries ?? 0;
+    expect(entries).toBeGreaterThan(2_000);
+    const large = await start({ memory: { maxEntries: entries, maxBytes: Number.POSITIVE_INFINITY }, ttl: '1d' });
+    const again = seeded();
+    let measured = 0;
+    for (let i = 0; i < 3; i++) measured = await minute(large.cache, again);
+    expect(Math.abs((figures?.hitRatio ?? 0) - measured)).toBeLessThan(0.04);
   });
 
   it('says nothing of entries that leave for want of room and are not asked for again', async () => {

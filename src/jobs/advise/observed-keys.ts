@@ -29,6 +29,11 @@ const IN_A_ROW = 4;
 /** Most keys of which more is known than that they are asked for. */
 const MAX_KEYS = 16_384;
 
+/** Of a memory for so many entries one key out of how many is observed. */
+export function oneOf(maxEntries: number): number {
+  return maxEntries > 100_000 ? 64 : 16;
+}
+
 /** Keys without a prefix: each of them would be a group of its own. */
 const NO_PREFIX = 'keys without a prefix';
 
@@ -74,7 +79,7 @@ export class ObservedKeys {
     maxEntries: number,
     private readonly curve: RequestCurve | undefined,
   ) {
-    this.one = maxEntries > 100_000 ? 64 : 16;
+    this.one = oneOf(maxEntries);
     this.limit = Math.floor(2 ** 32 / this.one);
   }
 
