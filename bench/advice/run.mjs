@@ -17,6 +17,8 @@ const { values: given } = parseArgs({
     /** Sizes of the cache that is watched, as parts of the distinct keys. */
     sizes: { type: 'string', default: '0.01,0.05,0.1' },
     requests: { type: 'string', default: '1000000' },
+    /** One key out of so many is told; default: as the advisor does for a cache of that size. */
+    one: { type: 'string' },
   },
 });
 
@@ -27,6 +29,8 @@ const points = (value) => (100 * value).toFixed(1);
 await ensureBuild();
 const { BoundedStore } = await import('../../dist/tiers/memory/bounded-store.js');
 const { MissRatioCurve } = await import('../../dist/jobs/miss-ratio-curve.js');
+const { hashKey } = await import('../../dist/tiers/memory/key-hash.js');
+const { oneOf } = await import('../../dist/jobs/advise/observed-keys.js');
 const { eviction } = given;
 
 function play(keys, names, entries) {
@@ -43,15 +47,18 @@ function play(keys, names, entries) {
 function judge({ keys, distinct }, size) {
   const names = Array.from({ length: distinct }, (_, i) => `product:${i}`);
   const entries = Math.max(2, Math.round(distinct * size));
-  const curve = new MissRatioCurve({ entries, eviction });
+  const one = given.one ? Number(given.one) : oneOf(entries);
+  const curve = new MissRatioCurve({ entries, eviction, told: 1 / one });
   const before = process.cpuUsage();
-  for (const key of keys) curve.record(names[key]);
+  for (const key of keys) if (hashKey(names[key]) >>> 0 < 2 ** 32 / one) curve.record(names[key]);
+  if (one > 1) curve.requested(keys.length);
   const { user, system } = process.cpuUsage(before);
   const now = play(keys, names, entries);
   const cells = FACTORS.map((factor) => {
     const wanted = Math.round(entries * factor);
     const real = play(keys, names, wanted);
-    return { real, error: (curve.predict(wanted, entries, now) ?? Number.NaN) - real };
+    // As the advisor says it: what is measured now, and what the other size gains.
+    return { real, error: now + curve.hitRatioAt(wanted) - curve.hitRatioAt(entries) - real };
   });
   return { entries, rate: curve.rate, nanos: ((user + system) * 1_000) / keys.length, cells };
 }

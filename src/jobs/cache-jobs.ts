@@ -118,8 +118,7 @@ export class CacheJobs {
   }
 }
 
-/** Told of the observed keys only, all of which it looks at: a cache for them alone is smaller by as much. */
+/** Told of the observed keys only. */
 function curveOf(maxEntries: number, eviction: EvictionName): MissRatioCurve {
-  const entries = Math.max(1, Math.round(maxEntries / oneOf(maxEntries)));
-  return new MissRatioCurve({ entries, eviction, sampledEntries: Number.POSITIVE_INFINITY });
+  return new MissRatioCurve({ entries: maxEntries, eviction, told: 1 / oneOf(maxEntries) });
 }

@@ -12,19 +12,14 @@ export interface MissRatioCurveOptions {
   /** Most entries of the largest cache that is simulated. More are more exact and cost more. Default 2,048. */
   sampledEntries?: number;
   /**
-   * Which part of the time it looks, 0 to 1: for whole stretches of requests, with pauses in between that cost next to nothing. Default 1:
-   * always. For the path of hits 1/32, so that it costs a few nanoseconds for each.
+   * Which part of the keys is told, 0 to 1: those whose hashes are the smallest. Default 1: all. With less, `record` does not count requests,
+   * as it does not see the others: `requested` does.
    */
-  share?: number;
+  told?: number;
 }
 
 const FACTORS = [0.25, 0.5, 1, 2, 4];
 const SAMPLED_ENTRIES = 2_048;
-
-/** Requests of a stretch, for each entry of the cache. In the first quarter the miniatures catch up, and nothing is counted. */
-const STRETCH = 16;
-const SHORTEST_STRETCH = 20_000;
-const CATCH_UP = 0.25;
 
 /** Before so many requests were sampled there is no answer. */
 const FEWEST_SAMPLES = 1_000;
@@ -43,7 +38,8 @@ interface Miniature {
  * of a sampled key every request is seen (SHARDS: Waldspurger et al., "Efficient MRC Construction with SHARDS", FAST 2015), and are
  * played through miniatures of the cache, each smaller than what it stands for by the same rate (Waldspurger et al., "Cache Modeling and
  * Optimization using Miniature Simulations", ATC 2017): with the policy of the cache itself, which the classic curves of LRU would not
- * describe. It knows of no expiry, evictions by hand, or bytes: see {@link MissRatioCurve.predict}.
+ * describe. It knows of no expiry, evictions by hand, or bytes: take from it what one
+ * size gains over another, not the ratio itself.
  *
  * Memory: two to three thousand bytes for a hundred entries of `sampledEntries`. Time: a hash for each request, and for a sampled one as many
  * look-ups as there are sizes.
@@ -53,23 +49,17 @@ export class MissRatioCurve {
   readonly rate: number;
   private readonly threshold: number;
   private readonly miniatures: readonly Miniature[];
-  /** Requests of stretches, without those of catching up. */
   private requests = 0;
   private samples = 0;
-  private readonly stretch: number;
-  private readonly pause: number;
-  /** Requests until the next stretch; 0: one is under way. */
-  private pausing = 0;
-  private done = 0;
+  private readonly counts: boolean;
 
   constructor(options: MissRatioCurveOptions) {
-    const { entries, eviction, factors = FACTORS, sampledEntries = SAMPLED_ENTRIES, share = 1 } = options;
-    this.stretch = share === 1 ? Number.POSITIVE_INFINITY : Math.max(SHORTEST_STRETCH, STRETCH * entries);
-    this.pause = share === 1 ? 0 : Math.round(this.stretch * (1 / share - 1));
+    const { entries, eviction, factors = FACTORS, sampledEntries = SAMPLED_ENTRIES, told = 1 } = options;
+    this.counts = told === 1;
     const sizes = [...new Set(factors.map((factor) => Math.max(1, Math.round(entries * factor))))].sort(
       (a, b) => a - b,
     );
-    this.rate = Math.min(1, sampledEntries / (sizes.at(-1) as number));
+    this.rate = Math.min(told, sampledEntries / (sizes.at(-1) as number));
     this.threshold = this.rate * 2 ** 32;
     this.miniatures = sizes.map((size) => ({
       entries: size,
@@ -84,16 +74,13 @@ export class MissRatioCurve {
 
   /** A key was asked for; whether it was there does not matter. */
   record(key: string): void {
-    if (this.pausing > 0) {
-      this.pausing--;
-      return;
-    }
-    const counted = this.stretch === Number.POSITIVE_INFINITY || this.done >= CATCH_UP * this.stretch;
-    if (counted) this.requests++;
-    if (hashKey(key) >>> 0 < this.threshold) this.sample(key, counted);
-    if (++this.done < this.stretch) return;
-    this.done = 0;
-    this.pausing = this.pause;
+    if (this.counts) this.requests++;
+    if (hashKey(key) >>> 0 < this.threshold) this.sample(key);
+  }
+
+  /** So many requests came, for keys that were told and for others. */
+  requested(count: number): void {
+    this.requests += count;
   }
 
   /** Halves what was counted, so that newer requests count more: once a minute, say. */
@@ -108,7 +95,7 @@ export class MissRatioCurve {
    * too little was seen.
    */
   hitRatioAt(entries: number): number | undefined {
-    if (this.samples < FEWEST_SAMPLES) return undefined;
+    if (this.samples < FEWEST_SAMPLES || this.requests === 0) return undefined;
     const above = this.miniatures.findIndex((miniature) => miniature.entries >= entries);
     const last = this.miniatures.length - 1;
     const high = this.miniatures[above < 0 ? last : above] as Miniature;
@@ -118,21 +105,11 @@ export class MissRatioCurve {
     return this.hitRatioOf(low) + part * (this.hitRatioOf(high) - this.hitRatioOf(low));
   }
 
-  /**
-   * What the hit ratio would be with room for `wanted` entries instead of `now`, where it is `measured`: some misses of a real cache come
-   * from expiry and invalidation and stay.
-   */
-  predict(wanted: number, now: number, measured: number): number | undefined {
-    const [then, before] = [this.hitRatioAt(wanted), this.hitRatioAt(now)];
-    if (then === undefined || before === undefined) return undefined;
-    return Math.min(1, Math.max(0, measured + then - before));
-  }
-
-  private sample(key: string, counted: boolean): void {
-    if (counted) this.samples++;
+  private sample(key: string): void {
+    this.samples++;
     for (const miniature of this.miniatures) {
       if (miniature.store.get(key) !== undefined) continue;
-      if (counted) miniature.misses++;
+      miniature.misses++;
       miniature.store.set(key, NOTHING);
     }
   }

@@ -34,8 +34,8 @@ export class Advisor {
     const window = windowOf(this.before, now, length);
     this.before = now;
     this.since = at;
-    // The curve saw one key out of so many, so a memory of that part of the size.
-    const hitRatioAt = curve && ((entries: number) => curve.hitRatioAt(entries / observed.one));
+    if (observed.curveIsWanted) curve?.requested(window.requests);
+    const hitRatioAt = curve && ((entries: number) => curve.hitRatioAt(entries));
     const measured = {
       window,
       keys: observed.take(),

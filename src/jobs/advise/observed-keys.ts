@@ -17,7 +17,9 @@ export interface Stored extends Dated {
 /** What the hit ratio would be with more or less room, learned from the requests for the observed keys. */
 export interface RequestCurve {
   record(key: EncodedKey): void;
-  /** 0 to 1; `undefined` while too little was seen. */
+  /** So many requests came for all keys, while it was told of the observed ones. */
+  requested(count: number): void;
+  /** Of a memory for so many entries: 0 to 1; `undefined` while too little was seen. */
   hitRatioAt(entries: number): number | undefined;
   /** Makes what was recorded weigh less. */
   age(): void;
@@ -29,9 +31,10 @@ const IN_A_ROW = 4;
 /** Most keys of which more is known than that they are asked for. */
 const MAX_KEYS = 16_384;
 
-/** Of a memory for so many entries one key out of how many is observed. */
+/** Of a memory for so many entries one key out of how many is observed: where there are few keys, few would say nothing. */
 export function oneOf(maxEntries: number): number {
-  return maxEntries > 100_000 ? 64 : 16;
+  if (maxEntries > 100_000) return 64;
+  return maxEntries < 600 ? 4 : 16;
 }
 
 /** Keys without a prefix: each of them would be a group of its own. */

@@ -107,9 +107,7 @@ function churn({ window, keys, one, hitRatioAt, hasRedis }: Measured): Finding |
     `${percent(share)} of the requests asked for values that had left memory for want of room ` +
     `(${whole(window.evictions)} evictions, ${whole(window.maxEntries)} entries allowed).`;
   const figures: Record<string, number> = { share, evictions: window.evictions, displaced: displaced * one };
-  // Which of the hottest keys are observed changes their number of requests much, and that of their misses hardly (SHARDS-adj).
-  const seen = (requests * one) / Math.max(1, window.requests);
-  const larger = hitRatioAt && largerMemory(window, hitRatioAt, Math.min(1, seen));
+  const larger = hitRatioAt && largerMemory(window, hitRatioAt);
   if (!larger) {
     return {
       code: 'eviction-churn',
@@ -135,13 +133,12 @@ function churn({ window, keys, one, hitRatioAt, hasRedis }: Measured): Finding |
 function largerMemory(
   window: Window,
   hitRatioAt: (entries: number) => number | undefined,
-  seen: number,
 ): { entries: number; hitRatio: number } | undefined {
   // What memory really holds: the bound on bytes may have come first.
   const size = Math.max(1, Math.min(window.entries, window.maxEntries));
   const now = hitRatioAt(size);
   if (now === undefined) return undefined;
-  const gainOf = (entries: number): number => seen * ((hitRatioAt(entries) ?? now) - now);
+  const gainOf = (entries: number): number => (hitRatioAt(entries) ?? now) - now;
   const most = gainOf(size * LARGEST);
   if (most < GAIN) return undefined;
   let entries = size * 2;
