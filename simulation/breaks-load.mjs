@@ -45,6 +45,11 @@ export const LOAD_BREAKS = {
         core.flights.end(flight);
       }),
   },
+  claimsForgotten: {
+    what: 'claims whose end Redis has lost with its last writes are not ended again',
+    plan: 'claimsForgotten',
+    make: ({ around, Orphans }) => around(Orphans, 'broken', () => undefined),
+  },
   joinFlagged: {
     what: 'new callers share loads that something came between',
     make: ({ around, Flights }) =>

@@ -97,6 +97,7 @@ export const WRITE_BREAKS = {
   },
   recheckKeeps: {
     what: 'the replay of a put leaves what is there',
+    plan: 'recheckKeeps',
     make: ({ edit }) => edit('RECHECK', "redis.call('UNLINK', key)", ''),
   },
 };

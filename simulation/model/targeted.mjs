@@ -111,6 +111,21 @@ export const TARGETED = {
       ...reads(1, 'a:2', 310, 340, 370),
     ],
   },
+  /** A put that Redis has confirmed and lost: what was there before it stands there again. */
+  recheckKeeps: {
+    processes: 2,
+    items: [
+      read(150, 0, 'a:2'),
+      write(300, 0, 'put', 'a:2'),
+      { at: 330, kind: 'restart', process: 0, key: '', loss: 40, time: 20 },
+      ...reads(0, 'a:2', 420, 450, 480, 510),
+    ],
+  },
+  /** A load was stored, and Redis forgets that: it has the claim again, of a process that lives. */
+  claimsForgotten: {
+    processes: 2,
+    items: [read(100, 1, 'a:2'), { at: 135, kind: 'restart', process: 0, key: '', loss: 25, time: 40 }],
+  },
   /** An eviction is called after a set, and Redis has forgotten its script: it is sent again, after reads. */
   setEndsEarly: {
     processes: 2,

@@ -159,6 +159,30 @@ describe('one load for all processes', () => {
     },
   );
 
+  it.each<[string, (slow: ReturnType<typeof slowLoader<string>>) => void]>([
+    ['was stored', (slow) => slow.finish('old')],
+    ['failed', (slow) => slow.fail(new Error('down'))],
+  ])('that %s is not waited for when Redis has forgotten that, and has the claim again', async (_how, end) => {
+    const proxy = await world.proxy();
+    const { cache } = await world.app({ url: proxy.url, tier: { bound: 60_000 } });
+    const other = (await world.app({ tier: { bound: 60_000 } })).cache;
+    const slow = slowLoader<string>();
+    const load = cache.getOrLoad('film:1', slow.load).catch(() => undefined);
+    await slow.started;
+    const claim = (await world.redis.get(world.entry('film:1'))) as string;
+    expect(claim).toMatch(/L$/);
+    end(slow);
+    await load;
+    await cache.idle();
+    proxy.cut();
+    await until('the loss is known', () => cache.stats().redis?.ready === false);
+    await world.redis.set(world.entry('film:1'), claim);
+    const waits = other.getOrLoad('film:1', () => 'anew');
+    await until('it waits', () => other.stats().waited === 1);
+    proxy.restore();
+    expect(await waits).toBe('anew');
+  });
+
   it('is not waited for once its key was evicted: it is out of date', async () => {
     const [a, b] = (await apps(2)).map(({ cache }) => cache) as [CacheService, CacheService];
     const slow = slowLoader<string>();

@@ -71,13 +71,17 @@ export class RedisRemote implements RemoteTier {
     const confirmed = (change: Change): void => this.log.confirmed(change);
     this.commands = new RedisCommands({ connection, names, versions, messages, channel, tracking, onError, confirmed });
     this.log = new ChangeLog((change) => this.commands.change(change), connection, bus, clock, lossWindow, context);
-    this.orphans = new Orphans((key, version) => this.commands.abandon(key, version), connection, clock);
+    const abandon = (key: string, version: Version): Promise<void> => this.commands.abandon(key, version);
+    this.orphans = new Orphans(abandon, connection, clock, bus ? lossWindow : 0);
     this.wasReady = connection.ready;
     const leave = bus?.join(this.names.channel, {
       message: (text) => this.receive(text),
       invalidated: (names) => this.invalidated(names),
       gap: () => this.gap(),
-      safe: (sent) => this.log.safe(sent),
+      safe: (sent) => {
+        this.log.safe(sent);
+        this.orphans.safe(sent);
+      },
     });
     const forget = connection.listen({
       // First on a new connection: whatever is sent after it sees its effect.
@@ -89,6 +93,7 @@ export class RedisRemote implements RemoteTier {
       },
       lost: () => {
         this.log.broken();
+        this.orphans.broken();
         if (this.wasReady) context.onConnection(false);
         this.wasReady = false;
       },
@@ -131,6 +136,11 @@ export class RedisRemote implements RemoteTier {
 
   async abandon(key: string, version: Version, failed = false): Promise<void> {
     await this.orphanedIfFailed(key, version, this.commands.abandon(key, version, failed));
+    this.claimEnded(key, version);
+  }
+
+  private claimEnded(key: string, version: Version): void {
+    if (this.bus) this.orphans.end(key, version, this.bus.elapsed());
   }
 
   async alive(version: Version): Promise<boolean> {
@@ -168,8 +178,10 @@ export class RedisRemote implements RemoteTier {
     return this.watch ? this.observed(markers, marking) : marking;
   }
 
-  fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
-    return this.commands.fill(key, token, bytes, life);
+  async fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
+    const stored = await this.commands.fill(key, token, bytes, life);
+    this.claimEnded(key, token);
+    return stored;
   }
 
   put(key: string, token: Version | undefined, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
