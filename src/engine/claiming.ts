@@ -38,7 +38,7 @@ async function hold(
   policy: ResolvedPolicy,
   lookup: Lookup,
 ): Promise<Permit | MemoryEntry> {
-  const marking = remote.mark(flight.markers, markerLife(policy));
+  const marking = remote.mark(flight.markers, markerLife(policy), flight.key);
   const ours = { claimed: false, kept: false };
   if (lookup.token !== undefined) return { token: lookup.token, markers: await marking, ...ours };
   const version = core.versions.next();
@@ -66,7 +66,7 @@ class Claiming {
     const { key } = flight;
     for (let now = first; ; ) {
       if (await this.isToWait(now)) return BACK_OFF;
-      const marking = remote.mark(flight.markers, markerLife(policy));
+      const marking = remote.mark(flight.markers, markerLife(policy), flight.key);
       // A writer's hold: he stores nothing that could be waited for.
       const writers = now.token !== undefined && now.found === undefined && !now.alien && !now.claimed && !this.waited;
       if (writers) return { token: now.token as Version, markers: await marking, claimed: false, kept: false };
@@ -100,7 +100,9 @@ class Claiming {
   private async isToWait({ failed, token, stale }: Lookup): Promise<boolean> {
     if (!failed || this.insist || !stale || this.policy.grace === 0) return false;
     // Where memory keeps stale values, it has told when the next try of this process is due, and it is now.
-    return this.isOurs(token) ? !inMemory(this.core, this.policy) : this.remote.alive(token as Version);
+    return this.isOurs(token)
+      ? !inMemory(this.core, this.policy)
+      : this.remote.alive(token as Version, this.flight.key);
   }
 
   /** A claim of this process that cannot be shared: its load began before something changed. */

@@ -14,6 +14,8 @@ export interface Explanation {
   inFlight: boolean;
   /** An eviction of the key (or of one of its markers) waits for Redis to come back. */
   undelivered: boolean;
+  /** Which master of a cluster has it: `host:port`. */
+  node?: string;
 }
 
 export interface TierState {
@@ -38,7 +40,9 @@ export async function explain(core: Core, key: string): Promise<Explanation> {
   const redis = await inRedis(core, key);
   const undelivered = core.remote?.refuses(key, core.prefixes.markersOf(key)) ?? false;
   const inFlight = core.flights.has(key);
-  return { key, verdict: verdict(memory, redis, undelivered, inFlight), memory, redis, inFlight, undelivered };
+  const node = core.remote?.nodeOf?.(key);
+  const told = verdict(memory, redis, undelivered, inFlight);
+  return { key, verdict: told, memory, redis, inFlight, undelivered, ...(node !== undefined && { node }) };
 }
 
 function inMemory(core: Core, key: string): TierState {

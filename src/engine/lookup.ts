@@ -61,7 +61,7 @@ export function judge(core: Core, flight: Flight, read: RemoteRead): Lookup | Pr
   if (unknown.length === 0 || !core.remote) {
     return conclude(core, flight, compareMarkers(core, flight, stored, flight.markers, read.markers));
   }
-  return core.remote.read(undefined, unknown).then((more) => {
+  return core.remote.read(undefined, unknown, flight.key).then((more) => {
     const names = [...flight.markers, ...unknown];
     return conclude(core, flight, compareMarkers(core, flight, stored, names, [...read.markers, ...more.markers]));
   });

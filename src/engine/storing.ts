@@ -105,7 +105,7 @@ export async function fill(
 ): Promise<Stored> {
   const remote = core.remote as RemoteTier;
   const markers = needsMarkers(value.entry, policy, permit.markers)
-    ? await askMarkers(remote, value.entry, policy, permit.markers)
+    ? await askMarkers(remote, flight.key, value.entry, policy, permit.markers)
     : permit.markers;
   if (!markers) return refuse(core, flight);
   const bytes = encode(core, flight, value, policy, markers);
@@ -183,12 +183,13 @@ function needsMarkers(entry: MemoryEntry, policy: ResolvedPolicy, known: readonl
  */
 async function askMarkers(
   remote: RemoteTier,
+  key: string,
   entry: MemoryEntry,
   policy: ResolvedPolicy,
   known: readonly MarkerValue[],
 ): Promise<readonly MarkerValue[] | undefined> {
   const ttl = Math.max(policy.ttl, entry.expiresAt - entry.createdAt);
-  const now = await remote.mark(entry.markers, markerLife({ ...policy, ttl }));
+  const now = await remote.mark(entry.markers, markerLife({ ...policy, ttl }), key);
   const settled = entry.markers.length === known.length || (await remote.settle());
   if (!settled) return undefined;
   // What was known before the load counts: a marker that changed since makes the entry stale, as it should.

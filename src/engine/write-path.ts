@@ -187,11 +187,11 @@ export class WritePath {
     const remote = core.remote as RemoteTier;
     try {
       const life = markerLife(policy);
-      if (!token) return { token: undefined, markers: await remote.mark(flight.markers, life) };
+      if (!token) return { token: undefined, markers: await remote.mark(flight.markers, life, flight.key) };
       const version = core.versions.next();
       const [found, markers] = await Promise.all([
         remote.hold(flight.key, version, holdFor(policy)),
-        remote.mark(flight.markers, life),
+        remote.mark(flight.markers, life, flight.key),
       ]);
       return { token: found === null ? version : decodeEntry(found).version, markers };
     } catch (error) {

@@ -71,8 +71,11 @@ export interface Trust {
  * the bytes. See docs/coherence.md for why it has these operations.
  */
 export interface RemoteTier {
-  /** Reads of one tick travel together. Without a key: markers only. */
-  read(key: string | undefined, markers: readonly string[]): Promise<RemoteRead>;
+  /**
+   * Reads of one tick travel together. Without a key: markers only. `of`: the key whose markers they are, for tiers where markers
+   * are in several places.
+   */
+  read(key: string | undefined, markers: readonly string[], of?: string): Promise<RemoteRead>;
   /**
    * Places the hold `version` if there is nothing under the key; what is there otherwise (a hold or value of somebody
    * else). `null`: our hold is there now.
@@ -94,8 +97,8 @@ export interface RemoteTier {
    * stays claimed, but nobody waits for it any more; until it is abandoned once more.
    */
   abandon(key: string, version: Version, failed?: boolean): Promise<void>;
-  /** Whether the process that made a version is still there, as far as can be told. */
-  alive(version: Version): Promise<boolean>;
+  /** Whether the process that made a version, which is that of a key, is still there, as far as can be told. `of`: as in `read`. */
+  alive(version: Version, of?: string): Promise<boolean>;
   /**
    * Waits until something happens to a key that somebody else has claimed; at most for a while. Whether to go on waiting: false
    * if the process that has the claim is not there any more.
@@ -105,8 +108,8 @@ export interface RemoteTier {
   readonly shared: boolean;
   /** Makes the versions of this process. */
   readonly versions: VersionSource;
-  /** Reads markers, in their order, making those that do not exist. They live for at least `life` from now. */
-  mark(markers: readonly string[], life: Milliseconds): Promise<readonly MarkerValue[]>;
+  /** Reads markers, in their order, making those that do not exist. They live for at least `life` from now. `of`: as in `read`. */
+  mark(markers: readonly string[], life: Milliseconds, of?: string): Promise<readonly MarkerValue[]>;
   /** Stores if the key still has the version `token`; answers whether it did. Otherwise changes nothing. */
   fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean>;
   /**
@@ -133,6 +136,9 @@ export interface RemoteTier {
   /** True while a change of this key or one of these markers is not delivered: what the tier says about them is not believed. */
   refuses(key: string, markers: readonly string[]): boolean;
 
+  /** Which server has a key, where there are several. */
+  nodeOf?(key: string): string | undefined;
+
   stats(): RemoteStats;
   close(): Promise<void>;
 }
@@ -146,6 +152,20 @@ export interface RemoteStats {
   undelivered: number;
   /** How the process hears of changes that others make; `undefined` if it does not. */
   bus: BusStats | undefined;
+  /** Of a cluster: its masters. */
+  nodes?: readonly RemoteNodeStats[];
+}
+
+/** A master of a cluster. */
+export interface RemoteNodeStats {
+  /** `host:port`, as the cluster calls it. */
+  node: string;
+  /** Whether commands are sent to it at the moment. */
+  ready: boolean;
+  /** Whether what it tells is heard: the lease of memory needs that of all masters. */
+  lease: boolean;
+  /** How many slots it has. */
+  slots: number;
 }
 
 export interface BusStats {
@@ -170,7 +190,7 @@ export interface RemoteTierFactory {
 
 /** A server with scripts, on a connection of its own: what the cache sends does not wait behind it. */
 export interface RemoteServer {
-  /** Whether there is a connection. */
+  /** Whether there is a connection; in a cluster: to all masters. */
   readonly ready: boolean;
   /** What the client puts in front of every key; '' if nothing. */
   readonly keyPrefix: string;
@@ -178,6 +198,10 @@ export interface RemoteServer {
   connect(): Promise<boolean>;
   /** Rejects with `CacheUnavailableError` when there is no answer in time, no connection, or an error. Texts come as buffers. */
   send(command: string, args: readonly (string | number)[]): Promise<unknown>;
+  /** Asks the server that has a key for something that is not about keys. */
+  askFor(key: string, command: string, args: readonly (string | number)[]): Promise<unknown>;
+  /** Asks every server there is. */
+  askAll(command: string, args: readonly (string | number)[]): Promise<unknown[]>;
   /** Runs a script. `ordered`: it fails rather than being overtaken by what is sent later. */
   run(
     script: { source: string; sha: string },

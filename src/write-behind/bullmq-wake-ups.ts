@@ -31,7 +31,7 @@ interface FlushJob {
 /** What we use of an ioredis client. */
 interface Connection {
   on(event: 'error', listener: (error: unknown) => void): void;
-  duplicate(options?: object): Connection;
+  duplicate(...options: unknown[]): Connection;
   disconnect(): void;
 }
 
@@ -143,7 +143,7 @@ export class BullMqWakeUps implements WakeUps {
     connection.on('error', (error) => this.options.onError(error));
     this.connections.push(connection);
     const { duplicate } = connection;
-    connection.duplicate = (options) => this.track(duplicate.call(connection, options));
+    connection.duplicate = (...options) => this.track(duplicate.apply(connection, options));
     return connection;
   }
 }

@@ -307,7 +307,7 @@ export class BufferedEntity implements WriteBehind<object, unknown> {
         const late = (): Error => new WriteBehindTimeoutError(name, 'The write to the database', timeout);
         return this.settling.persisted(shard, key, version, timeout, late, name);
       }
-      if ((await this.buffer.replicated(replicas, timeout)) < replicas) {
+      if ((await this.buffer.replicated(shard, replicas, timeout)) < replicas) {
         throw new WriteBehindTimeoutError(name, `Replication to ${replicas} replicas`, timeout);
       }
     });

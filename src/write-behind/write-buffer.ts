@@ -167,6 +167,6 @@ export interface WriteBuffer {
   /** Deletes dead letters. Answers how many. */
   discard(shard: number, keys: readonly string[]): Promise<number>;
   stats(shard: number): Promise<ShardStats>;
-  /** Waits until so many replicas have what was written so far; answers how many do after `timeout`. */
-  replicated(replicas: number, timeout: Milliseconds): Promise<number>;
+  /** Waits until so many replicas have what was written to a shard so far; answers how many do after `timeout`. */
+  replicated(shard: number, replicas: number, timeout: Milliseconds): Promise<number>;
 }

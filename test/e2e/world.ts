@@ -2,7 +2,7 @@ import type { DynamicModule, Provider, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CacheModule, type CacheModuleOptions, CacheService, type NamedCacheOptions } from '../../src/index.js';
 import { type RedisTierOptions, redisTier } from '../../src/redis.js';
-import { redisUrl } from '../support/services.js';
+import { clusterNodes, redisUrl } from '../support/services.js';
 import { type Rig, useRig } from '../tiers/redis/rig.js';
 
 export { commandsDuring, until } from '../tiers/redis/rig.js';
@@ -60,11 +60,11 @@ async function openApp({
 }: AppOptions): Promise<TestApp> {
   // A client that stands between cache and Redis is for commands; it cannot be duplicated for a bus.
   const place =
-    tier?.sentinel || tier?.url
+    tier?.sentinel || tier?.url || tier?.cluster
       ? {}
       : tier?.client
         ? { bus: false }
-        : { url: url || redisUrl(), clientOptions: { retryStrategy: () => 25 } };
+        : { ...whereRedisIs(url || undefined), clientOptions: { retryStrategy: () => 25 } };
   const redis = url === false && !tier ? undefined : redisTier({ bus, ...place, ...tier });
   const errors: TestApp['errors'] = [];
   const root: DynamicModule = {
@@ -86,6 +86,12 @@ async function openApp({
   };
   const app = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
   return { cache: app.get(CacheService), errors, get: (token) => app.get(token), close: () => app.close() };
+}
+
+/** The cluster, if this run has one and the spec does not care. */
+function whereRedisIs(url: string | undefined): Pick<RedisTierOptions, 'url' | 'cluster'> {
+  const nodes = clusterNodes();
+  return url === undefined && nodes ? { cluster: { nodes } } : { url: url ?? redisUrl() };
 }
 
 /** A promise that the test settles. */

@@ -6,7 +6,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../../examples/storefront/src/generated/prisma/client.js';
 import { CacheModule, type CacheModuleOptions } from '../../src/index.js';
-import { redisTier } from '../../src/redis.js';
+import { type RedisTierOptions, redisTier } from '../../src/redis.js';
 import { getWriteBehindToken, type WriteBehind, type WriteBehindOptions, writeBehind } from '../../src/write-behind.js';
 import { databaseUrl, redisUrl, uniqueNamespace } from '../support/services.js';
 
@@ -26,7 +26,7 @@ export interface WriteBehindApp {
 
 export interface WriteBehindAppOptions extends Omit<CacheModuleOptions, 'redis' | 'writeBehind'> {
   /** `false`: without Redis. */
-  redis?: string | false;
+  redis?: string | RedisTierOptions | false;
   writeBehind?: Partial<WriteBehindOptions> | false;
   providers?: Provider[];
   imports?: DynamicModule[];
@@ -95,7 +95,7 @@ async function open(
         useFactory: () => ({
           namespace,
           ...options,
-          ...(redis !== false && { redis: redisTier({ url: redis, clientOptions: { retryStrategy: () => 25 } }) }),
+          ...(redis !== false && { redis: redisTier(typeof redis === 'string' ? at(redis) : redis) }),
           ...(own !== false && { writeBehind: writeBehind({ ...quick, ...base, ...own }) }),
         }),
       }),
@@ -110,6 +110,10 @@ async function open(
     get: (token) => app.get(token, { strict: false }),
     close: () => app.close(),
   };
+}
+
+function at(url: string): RedisTierOptions {
+  return { url, clientOptions: { retryStrategy: () => 25 } };
 }
 
 /** Waits until something holds; the test's own time limit is the deadline. */

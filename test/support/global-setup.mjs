@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startServices } from '../../scripts/services/index.mjs';
+import { RedisCluster } from '../../scripts/services/redis-cluster.mjs';
 
 /** The client of the example shop, which tests of write-behind use; a fresh checkout has none. */
 const client = fileURLToPath(new URL('../../examples/storefront/src/generated/prisma/client.ts', import.meta.url));
@@ -19,5 +20,10 @@ export default async function globalSetup() {
   process.env.STRATA_TEST_DATABASE_URL = services.databaseUrl;
   process.env.STRATA_TEST_REDIS_URL = services.redisUrl;
   process.env.STRATA_TEST_NAMESPACE = services.namespace;
+  // For apps of specs that do not say where Redis is: a cluster, to see what of the suite holds there, too.
+  const cluster =
+    process.env.STRATA_TEST_TOPOLOGY === 'cluster' ? await RedisCluster.start({ replicas: false }) : undefined;
+  if (cluster) process.env.STRATA_TEST_CLUSTER = JSON.stringify(cluster.addresses);
+  globalThis.__STRATA_CLUSTER__ = cluster;
   globalThis.__STRATA_SERVICES__ = services; // jest gives set-up and tear-down no other way to meet
 }

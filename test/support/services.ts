@@ -5,6 +5,12 @@ export function redisUrl(): string {
   return fromGlobalSetup('STRATA_TEST_REDIS_URL');
 }
 
+/** Nodes of a real Redis Cluster, if `STRATA_TEST_TOPOLOGY=cluster` asks for one: for all specs that do not say where Redis is. */
+export function clusterNodes(): { host: string; port: number }[] | undefined {
+  const nodes = process.env.STRATA_TEST_CLUSTER;
+  return nodes ? (JSON.parse(nodes) as { host: string; port: number }[]) : undefined;
+}
+
 /** A real Postgres database of this test run. All specs share it, and they run at the same time. */
 export function databaseUrl(): string {
   return fromGlobalSetup('STRATA_TEST_DATABASE_URL');

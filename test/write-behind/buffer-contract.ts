@@ -33,7 +33,7 @@ export function bufferContract(name: string, open: Open, runs: ModelRuns): void 
     it('knows of no replicas where there are none', async () => {
       const { buffer } = await open();
       await buffer.write(0, [write('k', '1')]);
-      expect(await buffer.replicated(1, 1)).toBe(0);
+      expect(await buffer.replicated(0, 1, 1)).toBe(0);
     });
 
     it('refuses shards that it does not have', async () => {

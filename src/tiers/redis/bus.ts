@@ -16,6 +16,10 @@ export interface BusOptions {
   connectTimeout: Milliseconds;
   /** Name of this process's channel and key. */
   echoName: string;
+  /** Says something in another way than by the script ECHO. `life`: of the key that it writes. */
+  say?(number: number, life: Milliseconds): Promise<unknown>;
+  /** Memory may be believed for longer, or no longer. */
+  onTrust?(): void;
 }
 
 /** Who wants the messages of a channel. */
@@ -158,14 +162,17 @@ export class Bus implements Trust {
     if (this.closed || !this.subscribed || !this.connection.connected) return Promise.resolve(false);
     if (this.tracking?.armed === false) return Promise.resolve(false);
     const number = ++this.spoken;
-    const { echoName, bound } = this.options;
+    const { echoName, bound, say } = this.options;
     const echo = new Promise<boolean>((then) => {
       const intact = this.tracking?.intact();
       this.awaited.set(number, { at: this.elapsed(), wall: this.clock.now(), heard: false, intact, then });
     });
     // Others take a process without this key for dead.
     const life = Math.max(1_000, 2 * Math.ceil(bound));
-    this.connection.run(ECHO, [echoName], [number, life, this.subscriber.prefix + echoName]).then(
+    const said = say
+      ? say(number, life)
+      : this.connection.run(ECHO, [echoName], [number, life, this.subscriber.prefix + echoName]);
+    said.then(
       () => {
         this.lastAnswered = this.elapsed();
       },
@@ -210,6 +217,7 @@ export class Bus implements Trust {
   private proven(number: number, call: Call): void {
     this.awaited.delete(number);
     this.until = this.measured ? Math.max(this.until, call.wall + this.bound) : FOREVER;
+    this.options.onTrust?.();
     this.everybody((listener) => listener.safe(call.at));
     call.then(true);
     this.first();
@@ -270,6 +278,7 @@ export class Bus implements Trust {
       this.subscription++;
     }
     if (!this.measured) this.until = Math.min(this.until, this.clock.now() + this.bound);
+    this.options.onTrust?.();
   }
 
   private again(): () => void {
@@ -299,6 +308,7 @@ export class Bus implements Trust {
 
   private endLease(): void {
     this.until = 0;
+    this.options.onTrust?.();
     // Everything that counts from a reading before has become meaningless: an echo under way, the age of loads.
     this.forgetEchoes();
     this.everybody((listener) => listener.gap());

@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Milliseconds } from '../../engine/duration.js';
+import type { ClusterPlace } from './cluster/place.js';
 import type { RedisLike, SubscribingRedis } from './redis-like.js';
 
 /** The Sentinels that know where the primary is, as ioredis takes them. */
@@ -9,15 +10,20 @@ export interface SentinelPlace {
   sentinels: readonly { host: string; port: number }[];
 }
 
-/** Where Redis is: exactly one of `url`, `sentinel` and `client`. */
+/** Where Redis is: exactly one of `url`, `sentinel`, `cluster` and `client`. */
 export interface RedisPlace {
   /** `redis://user:password@host:6379/0`, or `rediss://` with TLS. */
   url?: string;
   /** A primary that Sentinels watch: after a failover the clients follow. */
   sentinel?: SentinelPlace;
-  /** Further options for the ioredis client made from `url` or `sentinel`: user, password, `tls`. */
+  /** A Redis Cluster: some of its nodes. The others are found by asking these; failovers and slots that move are followed. */
+  cluster?: ClusterPlace;
+  /** Further options for the ioredis clients made from `url`, `sentinel` or `cluster`: user, password, `tls`, `keyPrefix`. */
   clientOptions?: RedisOptions;
-  /** A client of the app's own instead of `url`. It is never closed by the cache. */
+  /**
+   * A client of the app's own instead of `url`. It is never closed by the cache. Of a `Cluster` only the nodes and options are
+   * taken, for connections of the cache's own: the client itself sends commands again, after newer ones.
+   */
   client?: RedisLike;
 }
 

@@ -29,7 +29,7 @@ export class Orphans {
 
   constructor(
     private readonly abandon: (key: string, version: Version) => Promise<unknown>,
-    private readonly connection: RedisConnection,
+    private readonly connection: Pick<RedisConnection, 'connected'>,
     private readonly clock: Clock,
     private readonly lossWindow: Milliseconds,
   ) {}

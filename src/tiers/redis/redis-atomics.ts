@@ -9,7 +9,7 @@ export class RedisAtomics implements SharedAtomics {
   private readonly names: RedisNames;
 
   constructor(
-    private readonly connection: RedisConnection,
+    private readonly connection: Pick<RedisConnection, 'send' | 'run'>,
     namespace: string,
   ) {
     this.names = new RedisNames(namespace);

@@ -10,6 +10,7 @@ import type { RedisNames } from './names.js';
 import { ReadBatch } from './read-batch.js';
 import { rereading, type Script } from './script.js';
 import { ABANDON, CHANGE, CLAIM, EVICT, EXPIRE, FILL, HOLD, MARK, PUT, RECHECK } from './scripts.js';
+import { SHARDED_TELL, shardedForm } from './sharded.js';
 
 /** Most keys in one command: more would keep others waiting. */
 const MAX_KEYS = 128;
@@ -49,13 +50,17 @@ interface Abandoned {
 const KEPT: Record<KeptAs, string> = { nothing: '0', stale: CLAIMED_STATE, fresh: REFRESHED_STATE };
 
 /** What the commands of one namespace are made with. */
-interface Parts {
-  connection: RedisConnection;
+export interface CommandParts {
+  connection: Pick<RedisConnection, 'send' | 'run' | 'together'>;
   names: RedisNames;
   versions: VersionSource;
   messages: Messages;
   /** Where changes are published; '' if nobody hears them. */
-  channel: string;
+  readonly channel: string;
+  /** Whether that is a sharded channel, of a node of a cluster. */
+  readonly sharded?: boolean;
+  /** Each command has one key only, because keys may be in different slots. What is called in one tick still travels together. */
+  apart?: boolean;
   /** Whether the server tells of what was read here. */
   tracking: boolean;
   onError: RemoteTierContext['onError'];
@@ -63,28 +68,33 @@ interface Parts {
   confirmed(change: Change): void;
 }
 
+interface Get {
+  answer: Promise<Buffer | null>;
+  resolve(answer: Buffer | null): void;
+  reject(error: unknown): void;
+}
+
 /** The commands of one namespace. Calls of one tick travel together, writes before reads. */
 export class RedisCommands {
-  private readonly connection: RedisConnection;
+  private readonly connection: CommandParts['connection'];
   private readonly names: RedisNames;
   private readonly versions: VersionSource;
   private readonly messages: Messages;
-  private readonly channel: string;
   private readonly tracking: boolean;
   /** With tracking: what is run instead of a script. */
   private readonly variants = new Map<Script, Script>();
   private readonly onError: RemoteTierContext['onError'];
-  private readonly confirmed: Parts['confirmed'];
+  private readonly confirmed: CommandParts['confirmed'];
   private readonly batches: { flush(): void }[] = [];
   private scheduled = false;
 
-  constructor({ connection, names, versions, messages, channel, tracking, onError, confirmed }: Parts) {
+  constructor(private readonly parts: CommandParts) {
+    const { connection, names, versions, messages, tracking, onError, confirmed } = parts;
     this.confirmed = confirmed;
     this.connection = connection;
     this.names = names;
     this.versions = versions;
     this.messages = messages;
-    this.channel = channel;
     this.tracking = tracking;
     this.onError = onError;
     this.reads = new ReadBatch(names);
@@ -104,6 +114,7 @@ export class RedisCommands {
   private readonly abandons = this.batch<Abandoned, undefined>((claims) => this.sendAbandons(claims), MAX_KEYS);
   private readonly holds = this.batch<Place, Buffer | null>((places) => this.sendHolds(places), MAX_KEYS);
   private reads: ReadBatch;
+  private gets = new Map<string, Get>();
   /** Lists of markers asked for in this tick: many keys have the same ones. */
   private readonly marking = new Map<readonly string[], { places: Place[]; answer: Promise<readonly MarkerValue[]> }>();
 
@@ -112,6 +123,17 @@ export class RedisCommands {
     if (this.reads.size >= MAX_KEYS) this.flush();
     if (this.reads.size === 0) this.schedule();
     return this.reads.add(key, markers);
+  }
+
+  /** Reads one name by itself, for those who cannot read several at once; after the writes of the tick. */
+  get(name: string): Promise<Buffer | null> {
+    let get = this.gets.get(name);
+    if (!get) {
+      if (this.gets.size === 0) this.schedule();
+      get = newGet();
+      this.gets.set(name, get);
+    }
+    return get.answer;
   }
 
   hold(key: string, version: Version, holdFor: Milliseconds): Promise<Buffer | null> {
@@ -181,6 +203,10 @@ export class RedisCommands {
     }
   }
 
+  private get channel(): string {
+    return this.parts.channel;
+  }
+
   /** Runs a script that ends with a message to the other processes. */
   private runAndTell(
     script: Script,
@@ -189,7 +215,9 @@ export class RedisCommands {
     message: string,
     ordered = false,
   ): Promise<unknown> {
-    return this.run(script, keys, [...args, this.channel, this.channel === '' ? '' : message], ordered);
+    const { sharded, channel } = this.parts;
+    const form = sharded ? shardedForm(script) : script;
+    return this.run(form, keys, [...args, channel, channel === '' ? '' : message], ordered);
   }
 
   /** Runs a script on entries or markers. */
@@ -212,7 +240,10 @@ export class RedisCommands {
   }
 
   async publish(message: string): Promise<void> {
-    if (this.channel !== '') await this.connection.send('PUBLISH', [this.channel, message]);
+    const { sharded, channel } = this.parts;
+    if (channel === '') return;
+    if (sharded) await this.connection.run(SHARDED_TELL, [], [channel, message]);
+    else await this.connection.send('PUBLISH', [channel, message]);
   }
 
   private async sendFills(stores: Store[]): Promise<boolean[]> {
@@ -284,7 +315,9 @@ export class RedisCommands {
     limit: number,
     weigh: (request: Request) => number = () => 1,
   ): Batch<Request, Answer> {
-    const batch = new Batch(send, limit, weigh, () => this.schedule());
+    // Something that is over every limit travels by itself.
+    const weight = (request: Request): number => (this.parts.apart ? Number.POSITIVE_INFINITY : weigh(request));
+    const batch = new Batch(send, limit, weight, () => this.schedule());
     this.batches.push(batch);
     return batch;
   }
@@ -308,11 +341,28 @@ export class RedisCommands {
   }
 
   private sendReads(): void {
+    if (this.gets.size > 0) this.sendGets();
     const batch = this.reads;
     if (batch.size === 0) return;
     this.reads = new ReadBatch(this.names);
     void batch.send((names) => this.connection.send('MGET', names));
   }
+
+  private sendGets(): void {
+    const { gets } = this;
+    this.gets = new Map();
+    for (const [name, { resolve, reject }] of gets) {
+      this.connection.send('GET', [name]).then((found) => resolve(found as Buffer | null), reject);
+    }
+  }
+}
+
+function newGet(): Get {
+  let settle!: Pick<Get, 'resolve' | 'reject'>;
+  const answer = new Promise<Buffer | null>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { answer, ...settle };
 }
 
 /** A token may come from foreign bytes: as text it would be sent as other bytes than it was read from. */

@@ -33,6 +33,14 @@ export class RedisServer implements RemoteServer {
     return this.connection.send(command, args);
   }
 
+  askFor(_key: string, command: string, args: readonly (string | number)[]): Promise<unknown> {
+    return this.connection.send(command, args);
+  }
+
+  async askAll(command: string, args: readonly (string | number)[]): Promise<unknown[]> {
+    return [await this.connection.send(command, args)];
+  }
+
   run(script: Script, keys: readonly string[], args: readonly (string | number)[], ordered = false): Promise<unknown> {
     return this.connection.run(script, keys, args, ordered);
   }

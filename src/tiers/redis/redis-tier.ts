@@ -5,6 +5,9 @@ import { VersionSource } from '../../engine/version.js';
 import type { OpenedTier, RemoteServer, RemoteTierContext, RemoteTierFactory } from '../tier.js';
 import { Bus } from './bus.js';
 import { newClient, newSubscriber, type RedisPlace, type SentinelPlace } from './client.js';
+import { clusterProblems, isClusterClient, type NodePlace, placeOf } from './cluster/place.js';
+import { ClusterServer } from './cluster/server.js';
+import { ClusterTier } from './cluster/tier.js';
 import { RedisConnection } from './connection.js';
 import { RedisNames } from './names.js';
 import { RedisAtomics } from './redis-atomics.js';
@@ -54,6 +57,15 @@ export function redisTier(options: RedisTierOptions): RemoteTierFactory {
   return new RedisTier(options);
 }
 
+/** Where the nodes are, if it is a cluster that the options name. */
+function clusterOf(
+  { cluster, client, clientOptions }: RedisTierOptions,
+  connectTimeout: Milliseconds,
+): NodePlace | undefined {
+  if (cluster) return { ...cluster, clientOptions: { ...clientOptions }, connectTimeout };
+  return isClusterClient(client) ? { ...placeOf(client), connectTimeout } : undefined;
+}
+
 type TimeName = 'commandTimeout' | 'connectTimeout' | 'breakerPause' | 'bound' | 'lossWindow';
 
 const TIMES: Record<TimeName, Milliseconds> = {
@@ -72,6 +84,7 @@ interface Shared {
 
 class RedisTier implements RemoteTierFactory {
   private shared: Shared | undefined;
+  private cluster: ClusterTier | undefined;
   private users = 0;
   private readonly times = { ...TIMES };
   private readonly contexts = new Set<RemoteTierContext>();
@@ -92,6 +105,10 @@ class RedisTier implements RemoteTierFactory {
         remedy: "Use 'pubsub' (default), 'tracking' or false.",
       });
     }
+    if (options.bus === 'tracking' && (options.cluster || isClusterClient(options.client))) {
+      const remedy = "In a cluster use 'pubsub' (default): a master does not tell what becomes of keys that move away.";
+      problems.push({ option: 'redisTier.bus', value: options.bus, remedy });
+    }
     if (options.bus !== false && options.client && typeof options.client.duplicate !== 'function') {
       const remedy =
         'The bus needs a second connection: pass a client of ioredis 5 or 6 (it has duplicate()), or bus: false.';
@@ -103,6 +120,8 @@ class RedisTier implements RemoteTierFactory {
 
   open(namespace: string, clock: Clock, context: RemoteTierContext): OpenedTier {
     this.users++;
+    const place = clusterOf(this.options, this.times.connectTimeout);
+    if (place) return this.openCluster(place, namespace, clock, context);
     this.contexts.add(context);
     this.shared ??= this.connect(namespace, clock);
     const { shared } = this;
@@ -114,7 +133,22 @@ class RedisTier implements RemoteTierFactory {
   }
 
   server(clock: Clock, commandTimeout: Milliseconds): RemoteServer {
-    return new RedisServer(this.options, clock, { ...this.times, commandTimeout });
+    const times = { ...this.times, commandTimeout };
+    const place = clusterOf(this.options, times.connectTimeout);
+    return place ? new ClusterServer(place, clock, times) : new RedisServer(this.options, clock, times);
+  }
+
+  private openCluster(place: NodePlace, namespace: string, clock: Clock, context: RemoteTierContext): OpenedTier {
+    const { times, versions, options } = this;
+    const { required = false } = options;
+    const bus = options.bus !== false;
+    this.cluster ??= new ClusterTier(namespace, clock, { place, times, versions, bus, required });
+    const own = this.cluster;
+    return own.open(namespace, context, async () => {
+      if (--this.users > 0) return;
+      this.cluster = undefined;
+      await own.close();
+    });
   }
 
   private async start({ connection, bus }: Shared): Promise<boolean> {
@@ -173,11 +207,16 @@ class RedisTier implements RemoteTierFactory {
   }
 }
 
-function placeProblems({ url, sentinel, client }: RedisTierOptions): OptionProblem[] {
-  if ([url, sentinel, client].filter((place) => place !== undefined).length !== 1) {
+function placeProblems({ url, sentinel, cluster, client, clientOptions }: RedisTierOptions): OptionProblem[] {
+  if ([url, sentinel, cluster, client].filter((place) => place !== undefined).length !== 1) {
     const remedy =
-      "Pass one of url: 'redis://localhost:6379', sentinel: { name, sentinels }, or client: an ioredis client.";
-    return [{ option: 'redisTier', value: { url, sentinel, client: client && '[client]' }, remedy }];
+      "Pass one of url: 'redis://localhost:6379', sentinel: { name, sentinels }, cluster: { nodes }, or client: an ioredis client.";
+    return [{ option: 'redisTier', value: { url, sentinel, cluster, client: client && '[client]' }, remedy }];
+  }
+  if (cluster !== undefined) return clusterProblems(cluster, clientOptions);
+  if (isClusterClient(client)) {
+    const place = placeOf(client);
+    return clusterProblems(place, place.clientOptions);
   }
   if (sentinel !== undefined && !isSentinel(sentinel)) {
     const remedy = "Write { name: 'mymaster', sentinels: [{ host: '10.0.0.1', port: 26379 }, ...] }.";
@@ -191,10 +230,6 @@ function placeProblems({ url, sentinel, client }: RedisTierOptions): OptionProbl
         remedy: "Write 'redis://host:6379' or 'rediss://...' for TLS.",
       },
     ];
-  }
-  if (client !== undefined && 'isCluster' in client && client.isCluster) {
-    const remedy = 'This version works with one Redis (or Sentinel): pass a client of its primary.';
-    return [{ option: 'redisTier.client', value: '[cluster client]', remedy }];
   }
   if (client !== undefined && typeof client.callBuffer !== 'function') {
     return [{ option: 'redisTier.client', value: client, remedy: 'Pass a client of ioredis 5 or 6: new Redis(...).' }];

@@ -90,13 +90,22 @@ export class Subscriber {
   };
 
   private readonly onMessage = (channel: unknown, text: unknown): void => {
-    if (channel !== INVALIDATIONS) this.listener?.message(String(channel), String(text));
+    if (channel !== INVALIDATIONS) this.receive(String(channel), String(text));
   };
 
   /** Unlike messages, these are lists of names, or nothing at all. */
   private readonly onInvalidation = (channel: unknown, names: unknown): void => {
     if (String(channel) === INVALIDATIONS) this.listener?.invalidated(namesIn(names));
   };
+
+  protected receive(channel: string, text: string): void {
+    this.listener?.message(channel, text);
+  }
+
+  /** As after a new connection. */
+  protected subscribeAnew(): void {
+    this.listener?.ready();
+  }
 }
 
 function namesIn(payload: unknown): readonly string[] | null {

@@ -5,10 +5,16 @@ import type { WriteBehindLog } from '../write-behind.port.js';
 /** First version whose scripts may say that they make room. */
 const OLDEST = 7;
 
-/** Refuses a Redis that may throw pending writes away, and warns of one that forgets them when it restarts. */
+/**
+ * Refuses a Redis that may throw pending writes away, and warns of one that forgets them when it restarts. In a cluster each
+ * master is asked.
+ */
 export async function checkRedis(server: RemoteServer, requireDurability: boolean, log: WriteBehindLog): Promise<void> {
   // INFO, because services that hide CONFIG still answer it.
-  const info = String(await server.send('INFO', ['everything']));
+  for (const info of await server.askAll('INFO', ['everything'])) check(String(info), requireDurability, log);
+}
+
+function check(info: string, requireDurability: boolean, log: WriteBehindLog): void {
   const version = /^redis_version:((\d+)\S*)/m.exec(info);
   if (Number(version?.[2] ?? OLDEST) < OLDEST) {
     const remedy = `Its scripts cannot run when the memory is full. Use Redis ${OLDEST}.0 or later, or Valkey.`;

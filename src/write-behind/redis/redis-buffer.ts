@@ -237,8 +237,9 @@ export class RedisBuffer implements WriteBuffer {
     return { dirty, deadLetters, bytes, lag, marked, flushed };
   }
 
-  async replicated(replicas: number, timeout: Milliseconds): Promise<number> {
-    return Number(await this.server.send('WAIT', [replicas, Math.ceil(timeout)]));
+  async replicated(shard: number, replicas: number, timeout: Milliseconds): Promise<number> {
+    const { meta } = this.shard(shard).keys;
+    return Number(await this.server.askFor(meta, 'WAIT', [replicas, Math.ceil(timeout)]));
   }
 
   private open(number: number): Shard {

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach } from '@jest/globals';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { type Clock, SystemClock } from '../../../src/engine/clock.js';
 import { VersionSource } from '../../../src/engine/version.js';
 import { type RedisTierOptions, redisTier } from '../../../src/redis.js';
 import * as scripts from '../../../src/tiers/redis/scripts.js';
 import type { OpenedTier } from '../../../src/tiers/tier.js';
 import { type RedisProxy, startRedisProxy } from '../../support/redis-proxy.js';
-import { redisUrl, uniqueNamespace } from '../../support/services.js';
+import { clusterNodes, redisUrl, uniqueNamespace } from '../../support/services.js';
 
 /** A tier in a namespace, and what it told. */
 export interface OpenTier extends OpenedTier {
@@ -44,6 +44,14 @@ export function useRig(): Rig {
     later(() => (made.status === 'end' ? undefined : made.quit()));
     return made;
   };
+  /** In a run with a cluster: apps that do not say where Redis is are there. */
+  const clusterClient = (): Redis | undefined => {
+    const nodes = clusterNodes();
+    if (!nodes) return undefined;
+    const made = new Cluster(nodes);
+    later(() => made.quit());
+    return made as unknown as Redis;
+  };
   beforeEach(() => {
     namespace = uniqueNamespace();
     redis = undefined;
@@ -57,7 +65,7 @@ export function useRig(): Rig {
       return namespace;
     },
     get redis() {
-      redis ??= client();
+      redis ??= clusterClient() ?? client();
       return redis;
     },
     client,
