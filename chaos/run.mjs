@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { commandLine, wholeNumber } from '../scripts/lib/command-line.mjs';
 import { BREAKS as COHERENCE_BREAKS } from './coherence/breaks.mjs';
-import { FAULTS as COHERENCE_FAULTS } from './coherence/faults.mjs';
+import { FAULTS as COHERENCE_FAULTS, FAULTS_OF } from './coherence/faults.mjs';
 import * as coherence from './coherence/report.mjs';
 import { CoherenceSuite } from './coherence/suite.mjs';
 import { table } from './lib/table.mjs';
@@ -40,6 +40,7 @@ const USAGE = `Usage: npm run chaos -- [suite] [options]
   --seeds <n>     so many runs, with seeds one after the other
   --seconds <n>   least time under load of each round; outage: how long Redis is away
   --faults <a,b>  only these, in this order; coherence: a+b are two at the same time
+  --topology <t>  coherence: ${Object.keys(FAULTS_OF).join(' (one Redis, the default), ')} (three masters, each with a replica)
   --mutations     tests the checker: breaks the package in one way after the other, each of which it has to find
   --break <name>  one of these ways
   --bus <kind>    coherence: how processes hear of each other, pubsub (default) or tracking
@@ -61,6 +62,7 @@ function options() {
       break: text,
       bus: text,
       faults: text,
+      topology: { ...text, default: 'standalone' },
     },
   });
   const [suite, ...more] = positionals;
@@ -74,6 +76,11 @@ function options() {
   };
   const faults = values.faults?.split(',');
   check('--faults', faults?.flatMap((names) => (suite === 'coherence' ? names.split('+') : names)) ?? [], 'faults');
+  if (!(values.topology in FAULTS_OF)) throw new TypeError(`--topology is one of ${Object.keys(FAULTS_OF).join(', ')}`);
+  if (values.topology !== 'standalone' && suite !== 'coherence') throw new TypeError('--topology is of coherence');
+  const there = Object.keys(FAULTS_OF[values.topology]);
+  if (suite === 'coherence' && faults?.some((names) => !names.split('+').every((name) => there.includes(name))))
+    throw new TypeError(`--faults with --topology ${values.topology} is of ${there.join(', ')}`);
   if (values.break !== undefined) check('--break', [values.break], 'breaks');
   if (values.bus !== undefined && !['pubsub', 'tracking'].includes(values.bus))
     throw new TypeError('--bus is pubsub or tracking');
@@ -109,6 +116,7 @@ function repeat(suite, seed) {
     faults && `--faults ${faults}`,
     parsed.break && `--break ${parsed.break}`,
     parsed.bus && `--bus ${parsed.bus}`,
+    parsed.topology !== 'standalone' && `--topology ${parsed.topology}`,
   ];
   return ['npm run chaos --', suite, `--seed ${seed}`, ...more.filter(Boolean)].join(' ');
 }

@@ -1,4 +1,5 @@
 import { micros, sleep } from '../lib/time.mjs';
+import { CLUSTER_FAULTS } from './cluster-faults.mjs';
 
 /**
  * @typedef {object} Fault
@@ -14,7 +15,7 @@ const pick = (random, items) => items[Math.floor(random() * items.length)];
 const pastBound = (stage, random) => stage.settings.tier.bound * (1 + 3 * random());
 
 /** Restarts take a moment; a Redis that stands still answers afterwards. */
-const inRedis = (stage, work) => stage.servers.withRedis(work);
+const inRedis = (stage, work) => stage.place.each(work);
 
 const killConnections = (type) => async (stage, random) => {
   for (let i = 0; i < 3; i++) {
@@ -37,7 +38,7 @@ const stall =
   };
 
 /** @type {Record<string, Fault>} */
-export const FAULTS = {
+const ANYWHERE = {
   'bus-kill': { title: 'bus connections: killed', seconds: 1, run: killConnections('pubsub') },
   'commands-kill': { title: 'command connections: killed', seconds: 1, run: killConnections('normal') },
   'hears-stall': { title: 'one bus connection: stalled past the bound', seconds: 2, run: stall('hears') },
@@ -71,27 +72,6 @@ export const FAULTS = {
     seconds: 2,
     async run(stage, random) {
       await stage.members.get(pick(random, stage.places())).kill();
-      await sleep(1_500);
-      return true;
-    },
-  },
-  'redis-restart': {
-    title: 'Redis: kill -9 and restart',
-    seconds: 3,
-    run: (stage, random) => restart(stage, random),
-  },
-  'redis-lossy': {
-    title: 'Redis: kill -9, its last writes lost, and restart',
-    seconds: 4,
-    run: (stage, random) => restart(stage, random, 100 + 600 * random()),
-  },
-  'redis-stall': {
-    title: 'Redis: stands still for twice the bound',
-    seconds: 2.5,
-    async run(stage) {
-      stage.servers.signal('redis', 'SIGSTOP');
-      await sleep(2 * stage.settings.tier.bound);
-      stage.servers.signal('redis', 'SIGCONT');
       await sleep(1_500);
       return true;
     },
@@ -130,13 +110,47 @@ export const FAULTS = {
   },
 };
 
+/** @type {Record<string, Fault>} */
+const STANDALONE_FAULTS = {
+  'redis-restart': {
+    title: 'Redis: kill -9 and restart',
+    seconds: 3,
+    run: (stage, random) => restart(stage, random),
+  },
+  'redis-lossy': {
+    title: 'Redis: kill -9, its last writes lost, and restart',
+    seconds: 4,
+    run: (stage, random) => restart(stage, random, 100 + 600 * random()),
+  },
+  'redis-stall': {
+    title: 'Redis: stands still for twice the bound',
+    seconds: 2.5,
+    async run(stage) {
+      stage.servers.signal('redis', 'SIGSTOP');
+      await sleep(2 * stage.settings.tier.bound);
+      stage.servers.signal('redis', 'SIGCONT');
+      await sleep(1_500);
+      return true;
+    },
+  },
+};
+
+/** What can happen where. */
+export const FAULTS_OF = {
+  standalone: { ...ANYWHERE, ...STANDALONE_FAULTS },
+  cluster: { ...ANYWHERE, ...CLUSTER_FAULTS },
+};
+
+export const FAULTS = { ...FAULTS_OF.standalone, ...FAULTS_OF.cluster };
+
 /** Some entries, holds and markers are gone, as when a Redis is full. */
 async function vanish(redis, random) {
   let gone = 0;
   for (const pattern of ['chaos:e:*', 'chaos:m:*']) {
     for await (const keys of redis.scanStream({ match: pattern, count: 500 })) {
       const some = keys.filter(() => random() < 0.15);
-      if (some.length > 0) gone += await redis.unlink(...some);
+      // One by one: in a cluster they are in different slots.
+      for (const deleted of await Promise.all(some.map((key) => redis.unlink(key)))) gone += deleted;
     }
   }
   return gone;

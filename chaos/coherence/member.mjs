@@ -23,7 +23,7 @@ await applyBreak(config.break, config.dist);
 class App {}
 const options = {
   namespace: 'chaos',
-  redis: redisTier({ url: config.url, ...config.tier }),
+  redis: redisTier({ ...config.redis, ...config.tier }),
   ttl: '1h',
   jitter: 0,
   prefixes: PREFIXES,

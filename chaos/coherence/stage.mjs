@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { Child } from '../lib/link.mjs';
-import { RedisProxy } from '../lib/redis-proxy.mjs';
 import { micros, sleep, until } from '../lib/time.mjs';
 
 const MEMBER = new URL('./member.mjs', import.meta.url);
@@ -12,7 +11,7 @@ const THROUGH_PROXIES = 2;
 export class Stage {
   /** @type {Map<string, Child>} by place: m1, m2 ... */
   members = new Map();
-  /** @type {Map<string, RedisProxy>} by place */
+  /** @type {Map<string, import('./place.mjs').Line>} by place */
   proxies = new Map();
   /** What processes stood still, by their names. @type {{ name: string, from: number, to: number }[]} */
   pauses = [];
@@ -29,13 +28,14 @@ export class Stage {
    * @param {import('../lib/servers.mjs').Servers} servers
    * @param {any} settings what every process is told
    * @param {import('./database.mjs').Database} database
+   * @param {import('./place.mjs').OneRedis | import('./place.mjs').ClusterOfRedis} place where their Redis is
    */
-  constructor(servers, settings, database) {
-    Object.assign(this, { servers, settings, database });
+  constructor(servers, settings, database, place) {
+    Object.assign(this, { servers, settings, database, place });
   }
 
   async open() {
-    for (let i = 1; i <= THROUGH_PROXIES; i++) this.proxies.set(`m${i}`, await RedisProxy.start(this.servers.redisUrl));
+    for (let i = 1; i <= THROUGH_PROXIES; i++) this.proxies.set(`m${i}`, await this.place.line());
     await Promise.all(Array.from({ length: MEMBERS }, (_, i) => this.add(`m${i + 1}`)));
   }
 
@@ -48,9 +48,9 @@ export class Stage {
     const generation = (this.#generations.get(place) ?? 0) + 1;
     this.#generations.set(place, generation);
     const name = `${place}.${generation}`;
-    const url = this.proxies.get(place)?.url ?? this.servers.redisUrl;
+    const { options } = this.proxies.get(place) ?? this.place;
     const { folder } = this.servers;
-    const own = { ...this.settings, url, history: join(folder, 'history') };
+    const own = { ...this.settings, redis: options, history: join(folder, 'history') };
     const log = join(folder, 'logs', `${place}.log`);
     const child = new Child(name, MEMBER, own, log, (event, from) => this.#serve(event, from));
     this.members.set(place, child);

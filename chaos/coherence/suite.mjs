@@ -8,6 +8,7 @@ import { Database } from './database.mjs';
 import { FAULTS } from './faults.mjs';
 import { History } from './history.mjs';
 import { LANES } from './lanes.mjs';
+import { PLACES } from './place.mjs';
 import { planOf, TIER } from './plan.mjs';
 import { readRecords } from './record.mjs';
 import { Stage } from './stage.mjs';
@@ -26,7 +27,7 @@ export class CoherenceSuite {
   #cleanUp = [];
 
   /**
-   * @param {{ seed: number, quick: boolean, seconds?: number, faults?: string[], break?: string, bus?: string }} options
+   * @param {{ seed: number, topology: 'standalone' | 'cluster', quick: boolean, seconds?: number, faults?: string[], break?: string, bus?: string }} options
    * @param {(line: string) => void} say
    */
   constructor(options, say) {
@@ -39,12 +40,14 @@ export class CoherenceSuite {
     this.#cleanUp.push(remove);
     const servers = await Servers.make(this.say);
     this.#cleanUp.push(() => servers.end({ keep: this.violations.length > 0 || 'STRATA_CHAOS_KEEP' in process.env }));
-    await servers.start('redis');
+    const place = new PLACES[this.options.topology](servers);
+    this.#cleanUp.push(() => place.end());
+    await place.start();
     const plan = planOf(this.options);
     const database = new Database(plan.seed);
     const { bus = 'pubsub' } = this.options;
     const settings = { dist, seed: plan.seed, tier: { ...TIER, bus }, break: this.options.break };
-    const stage = new Stage(servers, settings, database);
+    const stage = new Stage(servers, settings, database, place);
     this.#cleanUp.push(() => stage.close());
     await stage.open();
     await this.#load(stage, plan);

@@ -54,7 +54,7 @@ export class RedisProxy {
       socket.on('close', () => this.#pass(pair, () => this.#end(pair)));
     }
     client.on('data', (chunk) => {
-      if (pair.use === 'speaks' && /^\*\d+\r\n\$9\r\nsubscribe/i.test(chunk.toString('latin1', 0, 32)))
+      if (pair.use === 'speaks' && /^\*\d+\r\n\$(9\r\n|10\r\ns)subscribe/i.test(chunk.toString('latin1', 0, 32)))
         pair.use = 'hears';
       this.#pass(pair, () => upstream.write(chunk));
     });

@@ -59,7 +59,8 @@ export class Topology<Node extends ClusterNode> {
   private readonly listeners = new Set<TopologyListener<Node>>();
   private readonly stops = new Map<Node, () => void>();
   private looking: Promise<void> | undefined;
-  private again = false;
+  /** The look that comes after the one under way. */
+  private next: Promise<void> | undefined;
   private cancel: (() => void) | undefined;
   private readonly time = new SystemClock();
   private closed = false;
@@ -127,21 +128,22 @@ export class Topology<Node extends ClusterNode> {
 
   /** Something says that the cluster has changed. Looks at it soon. */
   doubt(): void {
-    if (this.looking) this.again = true;
-    else void this.look();
+    void this.look();
   }
 
-  /** Asks all nodes what they know. One at a time; an answer is newer than this call. */
-  async look(): Promise<void> {
-    if (this.looking) {
-      this.again = true;
+  /** Asks all nodes what they know. One at a time; what they say is newer than this call. */
+  look(): Promise<void> {
+    if (!this.looking) {
+      this.looking = this.lookOnce();
       return this.looking;
     }
-    this.looking = this.lookUntilDone().finally(() => {
-      this.looking = undefined;
-      this.later();
-    });
-    return this.looking;
+    this.next ??= this.looking
+      .then(() => new Promise<void>((resolve) => this.time.after(LOOK_AGAIN / 10, resolve)))
+      .then(() => {
+        this.next = undefined;
+        return this.look();
+      });
+    return this.next;
   }
 
   async close(): Promise<void> {
@@ -161,14 +163,14 @@ export class Topology<Node extends ClusterNode> {
     return undefined;
   }
 
-  private async lookUntilDone(): Promise<void> {
-    do {
-      this.again = false;
-      const views = await this.ask();
-      if (this.closed) return;
-      if (views.length > 0) this.apply(mergeViews(views));
-      if (this.again) await new Promise<void>((resolve) => this.time.after(LOOK_AGAIN / 10, resolve));
-    } while (this.again && !this.closed);
+  private async lookOnce(): Promise<void> {
+    try {
+      const views = this.closed ? [] : await this.ask();
+      if (views.length > 0 && !this.closed) this.apply(mergeViews(views));
+    } finally {
+      this.looking = undefined;
+      this.later();
+    }
   }
 
   private later(): void {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RedisCluster } from '../../scripts/services/redis-cluster.mjs';
 import { slotOf } from '../../src/tiers/redis/cluster/slots.js';
 import { ShardKeys } from '../../src/write-behind/redis/shard-keys.js';
-import { eventually, useWriteBehind } from './write-behind-world.js';
+import { eventually, useWriteBehind } from '../e2e/write-behind-world.js';
 
 const world = useWriteBehind();
 let cluster: RedisCluster;

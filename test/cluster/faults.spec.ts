@@ -2,7 +2,7 @@ import { afterEach, expect, it } from '@jest/globals';
 import { RedisCluster } from '../../scripts/services/redis-cluster.mjs';
 import type { CacheService } from '../../src/index.js';
 import { slotOf } from '../../src/tiers/redis/cluster/slots.js';
-import { until, useWorld } from './world.js';
+import { until, useWorld } from '../e2e/world.js';
 
 const world = useWorld();
 let cluster: RedisCluster | undefined;

@@ -3,7 +3,8 @@ import { Cluster } from 'ioredis';
 import { RedisCluster } from '../../scripts/services/redis-cluster.mjs';
 import type { CacheService } from '../../src/index.js';
 import type { RedisTierOptions } from '../../src/redis.js';
-import { until, useWorld } from './world.js';
+import { slotOf } from '../../src/tiers/redis/cluster/slots.js';
+import { until, useWorld } from '../e2e/world.js';
 
 const world = useWorld();
 let cluster: RedisCluster;
@@ -126,4 +127,14 @@ it('says which master has a key', async () => {
   const nodes = (cache.stats().redis?.nodes ?? []).map(({ node }) => node);
   const told = await Promise.all(FILMS.map(async (key) => (await cache.explain(key)).node));
   expect(new Set(told)).toEqual(new Set(nodes));
+});
+
+it('has every name in the slot that Redis says', async () => {
+  const cache = await open();
+  await Promise.all(FILMS.map((key) => cache.set(key, 1, { tags: [`{t}${key}`, 'ä'] })));
+  for (const { admin } of await cluster.masters()) {
+    for (const name of await admin.keys(`${world.namespace}*`)) {
+      expect(slotOf(name)).toBe(await admin.call('CLUSTER', 'KEYSLOT', name));
+    }
+  }
 });
