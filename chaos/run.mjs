@@ -2,7 +2,7 @@
 /** `npm run chaos`: suites that hurt what they test, with a checker that finds out whether promises were kept. */
 import { parseArgs } from 'node:util';
 import { commandLine, wholeNumber } from '../scripts/lib/command-line.mjs';
-import { BREAKS as COHERENCE_BREAKS } from './coherence/breaks.mjs';
+import { BREAKS_OF } from './coherence/breaks.mjs';
 import { FAULTS as COHERENCE_FAULTS, FAULTS_OF } from './coherence/faults.mjs';
 import * as coherence from './coherence/report.mjs';
 import { CoherenceSuite } from './coherence/suite.mjs';
@@ -24,7 +24,12 @@ import { WriteBehindSuite } from './write-behind/suite.mjs';
 /** All there are. */
 const SUITES = {
   'write-behind': { Suite: WriteBehindSuite, faults: FAULTS, breaks: BREAKS, ...writeBehind },
-  coherence: { Suite: CoherenceSuite, faults: COHERENCE_FAULTS, breaks: COHERENCE_BREAKS, ...coherence },
+  coherence: {
+    Suite: CoherenceSuite,
+    faults: COHERENCE_FAULTS,
+    breaks: { ...BREAKS_OF.standalone, ...BREAKS_OF.cluster },
+    ...coherence,
+  },
   outage: { Suite: OutageSuite, faults: OUTAGE_FAULTS, breaks: OUTAGE_BREAKS, ...outage },
   sources: { Suite: SourcesSuite, faults: SOURCES_FAULTS, breaks: SOURCES_BREAKS, ...sources },
 };
@@ -132,10 +137,15 @@ async function perform(name, more) {
   return suite;
 }
 
+/** Those of another topology could not show. */
+function breaksOf(suite) {
+  return suite === 'coherence' ? BREAKS_OF[parsed.topology] : SUITES[suite].breaks;
+}
+
 /** @returns {Promise<boolean>} whether all mistakes were found */
 async function mutations(suite, seed) {
   const rows = [];
-  for (const [name, { what, rules, faults }] of Object.entries(SUITES[suite].breaks)) {
+  for (const [name, { what, rules, faults }] of Object.entries(breaksOf(suite))) {
     if (parsed.break !== undefined && parsed.break !== name) continue;
     say(`Mutation ${name}`);
     let found = [];

@@ -1,14 +1,17 @@
 // `--mutations`, `--break <name>`: mistakes made on purpose, in all processes of a run. Each must be found by the checker, or
 // the checker is none. They reach into the build, and say so when it has changed under them.
 import { breakBuild } from '../lib/breaks.mjs';
+import { CLUSTER_BREAKS } from './cluster-breaks.mjs';
 
 const NEVER = () => () => {};
 /** Every script that changes something tells of it in the same way. */
 const TELLING = ['EVICT', 'PUT', 'EXPIRE', 'CHANGE', 'RECHECK'];
 
+/** @typedef {{ what: string, rules: number[], faults: string[], make(inside: import('../lib/breaks.mjs').Inside): void }} Break */
+
 /**
  * `rules` are those that it breaks, one of them at least has to be found; `faults` are what it takes to show.
- * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: import('../lib/breaks.mjs').Inside): void }>}
+ * @type {Record<string, Break>}
  */
 export const BREAKS = {
   'no-publish': {
@@ -156,8 +159,16 @@ export const BREAKS = {
   },
 };
 
+/** By topology. */
+export const BREAKS_OF = { standalone: BREAKS, cluster: CLUSTER_BREAKS };
+
 /** Where the build has what is replaced. */
 const PLACES = {
+  ClusterTier: 'tiers/redis/cluster/tier.js',
+  ClusterLog: 'tiers/redis/cluster/log.js',
+  ClusterNames: 'tiers/redis/cluster/names.js',
+  NodeCommands: 'tiers/redis/cluster/node-commands.js',
+  ShardSubscriber: 'tiers/redis/cluster/subscriber.js',
   Bus: 'tiers/redis/bus.js',
   ChangeLog: 'tiers/redis/change-log.js',
   RedisCommands: 'tiers/redis/redis-commands.js',
@@ -169,5 +180,5 @@ const PLACES = {
 
 /** @param {string | undefined} name @param {string} dist */
 export async function applyBreak(name, dist) {
-  if (name !== undefined) await breakBuild(name, BREAKS[name].make, dist, PLACES);
+  if (name !== undefined) await breakBuild(name, { ...BREAKS, ...CLUSTER_BREAKS }[name].make, dist, PLACES);
 }

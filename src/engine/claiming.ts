@@ -74,13 +74,23 @@ class Claiming {
       const version = core.versions.next();
       const instead = now.claimed && !now.failed && !this.isOurs(now.token) ? undefined : now.token;
       const keep: KeptAs = now.fresh ? 'fresh' : now.stale ? 'stale' : 'nothing';
-      const [found, markers] = await Promise.all([remote.claim(key, version, holdFor(policy), instead, keep), marking]);
+      const claiming = remote.claim(key, version, holdFor(policy), instead, keep);
+      const [found, markers] = await Promise.all([claiming, marking]).catch((error: unknown) => {
+        this.giveBack(version, claiming);
+        throw error;
+      });
       if (found === null) return { token: version, markers, claimed: true, kept: keep !== 'nothing' };
       now = await judge(core, flight, { entry: found, markers });
       if (now.fresh) return now.fresh;
       if (now.claimed && !now.failed && !this.isOurs(now.token)) now = await this.wait(now.token as Version);
       if (now.fresh) return now.fresh;
     }
+  }
+
+  /** The markers could not be read, so this process loads for itself: others must not wait for it. */
+  private giveBack(version: Version, claiming: Promise<Buffer | null>): void {
+    const { remote, flight } = this;
+    claiming.then((found) => (found === null ? remote.abandon(flight.key, version) : undefined)).catch(() => undefined); // told until it is heard
   }
 
   /** What is there when something happened. */

@@ -93,6 +93,25 @@ describe('one load for all processes', () => {
     expect(await b.getOrLoad('film:1', () => 'anew')).toBe('late');
   });
 
+  it('that cannot read its markers is not waited for', async () => {
+    const client = hookedClient(world.client({ enableOfflineQueue: false, lazyConnect: true }));
+    const lame = (await world.app({ tier: { client, bus: true, bound: '1m' } })).cache;
+    const [other] = (await apps(1)).map(({ cache }) => cache) as [CacheService];
+    let scripts = 0;
+    // Of a miss the markers are the first script, the claim the second.
+    client.instead = (command) => {
+      if (!command.startsWith('EVAL') || scripts++ > 0) return undefined;
+      return Promise.reject(new Error('no answer'));
+    };
+    const slow = slowLoader<string>();
+    const own = lame.getOrLoad('film:1', slow.load);
+    await slow.started;
+    expect(scripts).toBeGreaterThan(1);
+    expect(await other.getOrLoad('film:1', () => 'loaded here')).toBe('loaded here');
+    slow.finish('loaded there');
+    expect(await own).toBe('loaded there');
+  });
+
   it('of a process that died is taken over within a few bounds, by one process', async () => {
     const proxy = await world.proxy();
     const dying = (await world.app({ url: proxy.url, tier: { bound: BOUND } })).cache;

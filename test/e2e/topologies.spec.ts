@@ -122,7 +122,14 @@ it.each<[string, object]>([
   ['a group without a name', { sentinel: { sentinels: [{ host: 'a', port: 1 }] } }],
   ['no Sentinel', { sentinel: { name: 'x', sentinels: [] } }],
   ['a Sentinel without a port', { sentinel: { name: 'x', sentinels: [{ host: 'a' }] } }],
+  ['a cluster without a node', { cluster: { nodes: [] } }],
+  ['a node without a port', { cluster: { nodes: [{ host: 'a' }] } }],
+  ['an address that leads nowhere', { cluster: { nodes: [{ host: 'a', port: 1 }], natMap: { 'a:1': 'b' } } }],
+  ['a prefix with braces', { cluster: { nodes: [{ host: 'a', port: 1 }] }, clientOptions: { keyPrefix: '{x}:' } }],
+  ['a database of a cluster', { cluster: { nodes: [{ host: 'a', port: 1 }] }, clientOptions: { db: 1 } }],
 ])('options with %s are refused, and say what to write', async (_name, options) => {
   const { redisTier } = await import('../../src/redis.js');
-  expect(() => redisTier(options as RedisTierOptions)).toThrow(/Pass one of url|Write \{ name: 'mymaster'/);
+  expect(() => redisTier(options as RedisTierOptions)).toThrow(
+    /Pass one of url|Write \{ name: 'mymaster'|Write \{ nodes: |Write \{ '10\.0|without braces|database 0 only/,
+  );
 });
