@@ -4,21 +4,23 @@ import { KINDS } from './keys.mjs';
 
 const SLOTS = 16_384;
 const REPLICATION_LAG_US = 100_000;
+/** In how many failovers the last writes are lost. */
+const LOSSY = 0.7;
 
 const pick = (random, items) => items[Math.floor(random() * items.length)];
 
 /** @type {Record<string, import('./faults.mjs').Fault>} */
 export const CLUSTER_FAULTS = {
   failover: {
-    title: 'master: kill -9, its replica takes over, it comes back',
+    title: 'master: kill -9, its replica takes over, mostly without the last writes',
     seconds: 5,
     async run(stage, random) {
       const { cluster } = stage.place;
       const masters = await cluster.masters();
       const victim = pick(random, masters);
       const { slots } = await victim.myself();
-      // What it has confirmed and not handed on is lost.
       const from = micros() - REPLICATION_LAG_US;
+      if (random() < LOSSY) await losesTail(victim, 100 + 600 * random());
       await victim.stop('SIGKILL');
       const done = await until(() => inherited(cluster, victim, slots), 30_000, 20);
       if (!done) throw new Error('no replica has taken over');
@@ -59,6 +61,13 @@ export const CLUSTER_FAULTS = {
     },
   },
 };
+
+/** What a master confirms from now on is not handed on to its replica: that cannot log in again. */
+async function losesTail({ admin }, ms) {
+  await admin.config('SET', 'requirepass', 'nobody knows');
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'replica');
+  await sleep(ms);
+}
 
 /** Whether somebody else has what a killed master had. */
 async function inherited(cluster, victim, slots) {

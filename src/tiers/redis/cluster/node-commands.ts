@@ -32,7 +32,6 @@ export class NodeCommands {
     this.channel = names.channel;
     this.prefix = connection.keyPrefix;
     this.commands = this.make(connection);
-    // Of each connection of its own the app's log would not be the wiser: the topology looks for what is wrong with the cluster.
     const stop = connection.listen({ ready, lost, failed: (error) => options.onError('connection', error) });
     this.stops = [stop, bus?.join(this.channel, { message, invalidated: () => {}, gap, safe }) ?? (() => undefined)];
   }

@@ -196,7 +196,8 @@ export class ClusterRemote implements RemoteTier {
 
   /** On one of the buses: a process that does not hear all of them does not believe its memory. */
   async tell(pattern: string, change: MarkerChange): Promise<void> {
-    const any = this.topology.nodeOf(0);
+    const all = [...this.topology.nodes.values()];
+    const any = all.find(({ connection }) => connection.ready) ?? this.topology.nodeOf(0);
     await this.commandsOf(any).commands.publish(this.messages.pattern(change, pattern));
   }
 

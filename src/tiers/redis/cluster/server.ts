@@ -23,10 +23,7 @@ export class ClusterServer implements RemoteServer {
     this.keyPrefix = place.clientOptions.keyPrefix ?? '';
     this.topology = new Topology<ClusterNode>({
       ...{ place, times, clock },
-      make: (view, connection) => {
-        connection.listen({ ready: () => {}, lost: () => {}, failed: () => {} });
-        return { id: view.id, address: { host: view.host, port: view.port }, connection, view };
-      },
+      make: (view, connection) => ({ id: view.id, address: { host: view.host, port: view.port }, connection, view }),
       looked: () => {},
       end: ({ connection }) => connection.close(),
       onError: () => {}, // each command tells what is wrong

@@ -1,4 +1,5 @@
 import { CacheUnavailableError } from '../../../cache.errors.js';
+import { atMost } from '../../../engine/at-most.js';
 import { type Clock, SystemClock } from '../../../engine/clock.js';
 import type { Milliseconds } from '../../../engine/duration.js';
 import { type ConnectionOptions, RedisConnection } from '../connection.js';
@@ -98,8 +99,10 @@ export class Topology<Node extends ClusterNode> {
 
   /** Waits until there are connections to all masters, for a limited time; whether there are. */
   async connect(): Promise<boolean> {
-    const late = this.time.now() + this.options.times.connectTimeout;
-    await this.look();
+    const { connectTimeout } = this.options.times;
+    const late = this.time.now() + connectTimeout;
+    // A node that nobody answers for must not keep the app from starting.
+    await atMost(connectTimeout, this.look());
     while (!this.closed && this.time.now() < late) {
       await Promise.all([...this.nodes.values()].map(({ connection }) => connection.connect()));
       if (this.connected) return true;
