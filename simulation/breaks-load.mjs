@@ -48,7 +48,7 @@ export const LOAD_BREAKS = {
   claimsForgotten: {
     what: 'claims whose end Redis has lost with its last writes are not ended again',
     plan: 'claimsForgotten',
-    make: ({ around, Orphans }) => around(Orphans, 'broken', () => undefined),
+    make: ({ around, EndedClaims }) => around(EndedClaims, 'takeAll', () => []),
   },
   joinFlagged: {
     what: 'new callers share loads that something came between',

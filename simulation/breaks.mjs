@@ -49,7 +49,7 @@ const MODULES = [
   'tiers/redis/delivered.js',
   'tiers/redis/marker-watch.js',
   'tiers/redis/redis-commands.js',
-  'tiers/redis/orphans.js',
+  'tiers/redis/ended-claims.js',
   'tiers/redis/redis-remote.js',
   'tiers/redis/tracking.js',
   'tiers/redis/undelivered.js',

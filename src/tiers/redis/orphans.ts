@@ -9,20 +9,12 @@ const MAX_ORPHANS = 10_000;
 /** A lost connection calls back by itself; a slow one has to be asked again. */
 const RETRY_AFTER: Milliseconds = 500;
 
-interface Ended {
-  key: string;
-  version: Version;
-  at: Milliseconds;
-}
-
 /**
  * Claims that nobody loads for any more, and that Redis was not told to end, or may have forgotten it: others would wait for
  * them as long as this process lives. Told until it has been heard.
  */
 export class Orphans {
   private readonly keys = new Map<Version, string>();
-  /** Redis was told of their end, but a restart or a failover forgets its last writes: then the claim is there again. */
-  private ended: Ended[] = [];
   private running = false;
   private waiting = false;
   private closed = false;
@@ -31,32 +23,12 @@ export class Orphans {
     private readonly abandon: (key: string, version: Version) => Promise<unknown>,
     private readonly connection: Pick<RedisConnection, 'connected'>,
     private readonly clock: Clock,
-    private readonly lossWindow: Milliseconds,
   ) {}
 
   add(key: string, version: Version): void {
     this.keys.set(version, key);
     if (this.keys.size > MAX_ORPHANS) this.keys.delete(this.keys.keys().next().value as Version);
     this.retryLater();
-  }
-
-  /** Redis knows the end of a claim since `at`. Any other version does no harm: nobody waits for it. */
-  end(key: string, version: Version, at: Milliseconds): void {
-    if (this.lossWindow === 0) return;
-    this.ended.push({ key, version, at });
-    if (this.ended.length > MAX_ORPHANS) this.ended = this.ended.slice(MAX_ORPHANS / 2);
-  }
-
-  /** An echo of what was said at `sent` was heard. */
-  safe(sent: Milliseconds): void {
-    const count = this.ended.findIndex(({ at }) => at + this.lossWindow > sent);
-    this.ended = count < 0 ? [] : this.ended.slice(count);
-  }
-
-  /** The connection broke. */
-  broken(): void {
-    for (const { key, version } of this.ended) this.add(key, version);
-    this.ended = [];
   }
 
   /** Tries at once: there is a connection again. */

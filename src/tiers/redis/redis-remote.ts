@@ -18,6 +18,7 @@ import type { Bus } from './bus.js';
 import { ChangeLog } from './change-log.js';
 import type { RedisConnection } from './connection.js';
 import type { Change } from './delivered.js';
+import { EndedClaims } from './ended-claims.js';
 import { MarkerWatch } from './marker-watch.js';
 import { type Heard, Messages } from './messages.js';
 import { RedisNames } from './names.js';
@@ -42,6 +43,7 @@ export class RedisRemote implements RemoteTier {
   private readonly waiters = new Waiters();
   private readonly log: ChangeLog;
   private readonly orphans: Orphans;
+  private readonly ended: EndedClaims;
   private readonly commands: RedisCommands;
   private changes: RemoteChanges | undefined;
   /** Only with tracking. */
@@ -72,7 +74,8 @@ export class RedisRemote implements RemoteTier {
     this.commands = new RedisCommands({ connection, names, versions, messages, channel, tracking, onError, confirmed });
     this.log = new ChangeLog((change) => this.commands.change(change), connection, bus, clock, lossWindow, context);
     const abandon = (key: string, version: Version): Promise<void> => this.commands.abandon(key, version);
-    this.orphans = new Orphans(abandon, connection, clock, bus ? lossWindow : 0);
+    this.orphans = new Orphans(abandon, connection, clock);
+    this.ended = new EndedClaims(bus ? lossWindow : 0);
     this.wasReady = connection.ready;
     const leave = bus?.join(this.names.channel, {
       message: (text) => this.receive(text),
@@ -80,7 +83,7 @@ export class RedisRemote implements RemoteTier {
       gap: () => this.gap(),
       safe: (sent) => {
         this.log.safe(sent);
-        this.orphans.safe(sent);
+        this.ended.safe(sent);
       },
     });
     const forget = connection.listen({
@@ -93,7 +96,7 @@ export class RedisRemote implements RemoteTier {
       },
       lost: () => {
         this.log.broken();
-        this.orphans.broken();
+        for (const { key, version } of this.ended.takeAll()) this.orphans.add(key, version);
         if (this.wasReady) context.onConnection(false);
         this.wasReady = false;
       },
@@ -140,7 +143,7 @@ export class RedisRemote implements RemoteTier {
   }
 
   private claimEnded(key: string, version: Version): void {
-    if (this.bus) this.orphans.end(key, version, this.bus.elapsed());
+    if (this.bus) this.ended.add(key, version, this.bus.elapsed());
   }
 
   async alive(version: Version): Promise<boolean> {

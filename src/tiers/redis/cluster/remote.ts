@@ -15,6 +15,7 @@ import type {
   Trust,
 } from '../../tier.js';
 import type { Change } from '../delivered.js';
+import { EndedClaims } from '../ended-claims.js';
 import { type Heard, Messages } from '../messages.js';
 import { Orphans } from '../orphans.js';
 import type { RedisCommands } from '../redis-commands.js';
@@ -51,6 +52,8 @@ export class ClusterRemote implements RemoteTier {
   private readonly waiters = new Waiters();
   private readonly log: ClusterLog;
   private readonly orphans: Orphans;
+  /** By the master that was told. */
+  private readonly ended = new Map<string, EndedClaims>();
   private readonly nodes = new Map<CacheNode, NodeCommands>();
   private readonly lists = new Map<string, readonly string[]>();
   private changes: RemoteChanges | undefined;
@@ -60,10 +63,11 @@ export class ClusterRemote implements RemoteTier {
   constructor(
     private readonly topology: Topology<CacheNode>,
     private readonly clock: Clock,
-    { namespace, versions, lossWindow, keyPrefix, trust }: ClusterRemoteOptions,
+    private readonly options: ClusterRemoteOptions,
     private readonly context: RemoteTierContext,
     private readonly released: () => Promise<void>,
   ) {
+    const { namespace, versions, lossWindow, keyPrefix, trust } = options;
     this.names = new ClusterNames(namespace, keyPrefix);
     this.versions = versions;
     this.messages = new Messages(versions.next());
@@ -112,6 +116,18 @@ export class ClusterRemote implements RemoteTier {
 
   async abandon(key: string, version: Version, failed = false): Promise<void> {
     await this.orphanedIfFailed(key, version, this.abandonOnce(key, version, failed));
+    this.claimEnded(key, version);
+  }
+
+  private claimEnded(key: string, version: Version): void {
+    const node = this.masterOf(key);
+    if (!node?.bus) return;
+    let list = this.ended.get(node.id);
+    if (!list) {
+      list = new EndedClaims(this.options.lossWindow);
+      this.ended.set(node.id, list);
+    }
+    list.add(key, version, node.bus.elapsed());
   }
 
   /** Each process writes a key on every master; that of the master of the key tells, whether or not the others are there. */
@@ -157,8 +173,10 @@ export class ClusterRemote implements RemoteTier {
     return list;
   }
 
-  fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
-    return this.at(key, (commands) => commands.fill(key, token, bytes, life));
+  async fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
+    const stored = await this.at(key, (commands) => commands.fill(key, token, bytes, life));
+    this.claimEnded(key, token);
+    return stored;
   }
 
   /** Not sent again elsewhere: it could undo an eviction that was called after it. */
@@ -216,8 +234,12 @@ export class ClusterRemote implements RemoteTier {
   }
 
   nodeOf(key: string): string | undefined {
+    return this.masterOf(key)?.name;
+  }
+
+  private masterOf(key: string): CacheNode | undefined {
     try {
-      return this.topology.nodeOf(this.names.slotOfKey(key)).name;
+      return this.topology.nodeOf(this.names.slotOfKey(key));
     } catch {
       return undefined;
     }
@@ -306,14 +328,17 @@ export class ClusterRemote implements RemoteTier {
         this.changes?.gap();
         this.waiters.wakeAll();
       },
-      safe: (sent) => this.log.safe(node.id, sent),
+      safe: (sent) => {
+        this.log.safe(node.id, sent);
+        this.ended.get(node.id)?.safe(sent);
+      },
       // First on a new connection: whatever is sent after it sees its effect.
       ready: () => {
         this.delivered();
         this.tellReady();
       },
       lost: () => {
-        this.log.broken(node.id);
+        this.broken(node);
         this.tellReady();
       },
     });
@@ -323,7 +348,13 @@ export class ClusterRemote implements RemoteTier {
   private remove(node: CacheNode): void {
     this.nodes.get(node)?.close();
     this.nodes.delete(node);
-    this.log.broken(node.id);
+    this.broken(node);
+  }
+
+  private broken({ id }: CacheNode): void {
+    this.log.broken(id);
+    for (const { key, version } of this.ended.get(id)?.takeAll() ?? []) this.orphans.add(key, version);
+    this.ended.delete(id);
   }
 
   /** What was not delivered may belong to somebody else by now. */
