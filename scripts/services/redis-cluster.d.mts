@@ -17,7 +17,7 @@ export interface RedisClusterOptions {
   /** Whether each master has a replica. Default `true`. */
   replicas?: boolean;
   password?: string;
-  /** How long a node may be silent before others take over, in ms. Default 500. */
+  /** How long a node may be silent before others take over, in ms. Default 1000. */
   nodeTimeout?: number;
   /** Further settings of all nodes. */
   settings?: Readonly<Record<string, string | number>>;

@@ -16,7 +16,7 @@ const RANGES = [
 ];
 
 /** How long a node may be silent before others take over. */
-const NODE_TIMEOUT_MS = 500;
+const NODE_TIMEOUT_MS = 1_000;
 
 const SLOW_MS = 20_000;
 

@@ -118,7 +118,7 @@ const calm = (caches: readonly CacheService[]): boolean =>
   });
 
 it('loses and delays no invalidation while slots move under load', async () => {
-  cluster = await RedisCluster.start({ replicas: false });
+  cluster = await RedisCluster.start({ replicas: false, nodeTimeout: 5_000 });
   const caches = [await open(), await open()];
   await until('memory is believed', () => calm(caches));
   const load = new Load(caches);
@@ -143,7 +143,7 @@ it('loses and delays no invalidation while slots move under load', async () => {
 }, 60_000);
 
 it('keeps versions and holds when a slot moves', async () => {
-  cluster = await RedisCluster.start({ replicas: false });
+  cluster = await RedisCluster.start({ replicas: false, nodeTimeout: 5_000 });
   const [a, b] = [await open(), await open()];
   await a.set('film:1', 'kept');
   let loaded = (_value: string): void => {};

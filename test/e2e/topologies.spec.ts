@@ -126,10 +126,11 @@ it.each<[string, object]>([
   ['a node without a port', { cluster: { nodes: [{ host: 'a' }] } }],
   ['an address that leads nowhere', { cluster: { nodes: [{ host: 'a', port: 1 }], natMap: { 'a:1': 'b' } } }],
   ['a prefix with braces', { cluster: { nodes: [{ host: 'a', port: 1 }] }, clientOptions: { keyPrefix: '{x}:' } }],
+  ['tracking in a cluster', { cluster: { nodes: [{ host: 'a', port: 1 }] }, bus: 'tracking' }],
   ['a database of a cluster', { cluster: { nodes: [{ host: 'a', port: 1 }] }, clientOptions: { db: 1 } }],
 ])('options with %s are refused, and say what to write', async (_name, options) => {
   const { redisTier } = await import('../../src/redis.js');
   expect(() => redisTier(options as RedisTierOptions)).toThrow(
-    /Pass one of url|Write \{ name: 'mymaster'|Write \{ nodes: |Write \{ '10\.0|without braces|database 0 only/,
+    /Pass one of url|Write \{ name: 'mymaster'|Write \{ nodes: |Write \{ '10\.0|without braces|In a cluster use|database 0 only/,
   );
 });

@@ -25,6 +25,7 @@ import { ClusterLog } from './log.js';
 import { ClusterNames } from './names.js';
 import type { CacheNode } from './node.js';
 import { NodeCommands } from './node-commands.js';
+import { redirectOf } from './redirect.js';
 import { atMasterOf } from './routing.js';
 import { search } from './search.js';
 import { clusterStats } from './stats.js';
@@ -134,7 +135,13 @@ export class ClusterRemote implements RemoteTier {
   async alive(version: Version, of = ''): Promise<boolean> {
     const node = this.topology.nodeOf(this.names.slotOfKey(of));
     const key = node.aliveKey(this.names.echo(version.slice(0, START_LENGTH)));
-    return key === undefined || Number(await node.connection.send('EXISTS', [key])) > 0;
+    if (key === undefined) return true;
+    try {
+      return Number(await node.connection.send('EXISTS', [key])) > 0;
+    } catch (error) {
+      if (redirectOf(error)) return true; // its slot has just moved: the next look tells
+      throw error;
+    }
   }
 
   async wait(key: string, claim: Version): Promise<boolean> {
