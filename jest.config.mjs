@@ -38,6 +38,8 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   // For hanging tests only: how long one takes on a busy machine decides nothing.
   testTimeout: 60_000,
+  // All specs share one Redis, and some of them watch all of its commands or make it forget its scripts.
+  maxWorkers: 1,
   projects: [
     {
       ...project,

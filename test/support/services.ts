@@ -11,7 +11,7 @@ export function clusterNodes(): { host: string; port: number }[] | undefined {
   return nodes ? (JSON.parse(nodes) as { host: string; port: number }[]) : undefined;
 }
 
-/** A real Postgres database of this test run. All specs share it, and they run at the same time. */
+/** A real Postgres database of this test run. All specs share it. */
 export function databaseUrl(): string {
   return fromGlobalSetup('STRATA_TEST_DATABASE_URL');
 }
