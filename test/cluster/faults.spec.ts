@@ -165,6 +165,22 @@ it('keeps versions and holds when a slot moves', async () => {
   expect(await (await open()).get('film:1')).toBe('kept');
 }, 60_000);
 
+it('hears of changes through slots that a master has just gained', async () => {
+  cluster = await RedisCluster.start({ replicas: false, nodeTimeout: 5_000 });
+  const [a, b] = [await open(), await open()];
+  await until('memory is believed', () => calm([a, b]));
+  const [, second] = await cluster.masters();
+  // The lowest anchor of all: from now on its master tells of changes there.
+  if (second) await cluster.move([0], second);
+  await until('both know', () =>
+    [a, b].every((cache) => cache.stats().redis?.nodes?.some(({ slots, lease }) => slots === 5_463 && lease)),
+  );
+  await Promise.all(KEYS.map((key) => a.set(key, 'old')));
+  await Promise.all(KEYS.map((key) => b.get(key)));
+  await a.evict([...KEYS]);
+  await until('the other one hears of all', () => KEYS.every((key) => b.peek(key) === undefined), 2_000);
+}, 60_000);
+
 it('goes on without a master that was killed, and heals when its replica has taken over', async () => {
   cluster = await RedisCluster.start();
   const caches = [await open(), await open()];
