@@ -2,6 +2,9 @@ import { ALL } from '../../../engine/epochs.js';
 import { RedisNames } from '../names.js';
 import { REGION_SLOTS, REGIONS, slotOf, tagOf } from './slots.js';
 
+/** How many lists of one marker are remembered. */
+const MAX_LISTS = 1_000;
+
 /** Markers that so many keys have that they stand once in each region. */
 const isShared = (marker: string): boolean => marker === ALL || marker.startsWith('p:');
 
@@ -10,6 +13,8 @@ const isShared = (marker: string): boolean => marker === ALL || marker.startsWit
  * `<region>:<marker>`; no other marker begins with a digit.
  */
 export class ClusterNames extends RedisNames {
+  private readonly lists = new Map<string, readonly string[]>();
+
   constructor(
     namespace: string,
     /** What the client puts in front of every key: it counts for the slot. */
@@ -39,6 +44,17 @@ export class ClusterNames extends RedisNames {
       if (!isShared(name)) return [name];
       return Array.from({ length: REGIONS }, (_, region) => `${region}:${name}`);
     });
+  }
+
+  /** Lists of one marker: those who ask for the same list in a tick share the answer. */
+  alone(marker: string): readonly string[] {
+    let list = this.lists.get(marker);
+    if (!list) {
+      if (this.lists.size >= MAX_LISTS) this.lists.clear();
+      list = [marker];
+      this.lists.set(marker, list);
+    }
+    return list;
   }
 
   override marker(name: string): string {

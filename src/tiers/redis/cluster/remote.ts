@@ -31,9 +31,6 @@ import { search } from './search.js';
 import { clusterStats } from './stats.js';
 import type { Topology } from './topology.js';
 
-/** How many markers are remembered for a tick. */
-const MAX_LISTS = 1_000;
-
 export interface ClusterRemoteOptions extends RemoteOptions {
   keyPrefix: string;
   /** Memory may be believed while the changes of all masters are heard; `undefined`: without a bus. */
@@ -56,7 +53,6 @@ export class ClusterRemote implements RemoteTier {
   /** By the master that was told. */
   private readonly ended = new Map<string, EndedClaims>();
   private readonly nodes = new Map<CacheNode, NodeCommands>();
-  private readonly lists = new Map<string, readonly string[]>();
   private changes: RemoteChanges | undefined;
   private wasReady = false;
   private readonly leave: () => void;
@@ -162,22 +158,11 @@ export class ClusterRemote implements RemoteTier {
     const asked = this.names.markersAt(this.names.slotOfKey(of), markers);
     const values = await Promise.all(
       asked.map((name) => {
-        const alone = this.alone(name);
+        const alone = this.names.alone(name);
         return this.atSlot(this.names.slot(this.names.marker(name)), (commands) => commands.mark(alone, life));
       }),
     );
     return values.map(([value]) => value as MarkerValue);
-  }
-
-  /** Lists of one marker: those who ask for the same list in a tick share the answer. */
-  private alone(marker: string): readonly string[] {
-    let list = this.lists.get(marker);
-    if (!list) {
-      if (this.lists.size >= MAX_LISTS) this.lists.clear();
-      list = [marker];
-      this.lists.set(marker, list);
-    }
-    return list;
   }
 
   async fill(key: string, token: Version, bytes: string | Buffer, life: Milliseconds): Promise<boolean> {
