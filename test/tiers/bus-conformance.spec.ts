@@ -187,4 +187,10 @@ describe('bus', () => {
       /redisTier\.bus: .*Use 'pubsub' \(default\), 'tracking' or false/,
     );
   });
+
+  it('is refused at boot as tracking in a cluster, where nobody tells what becomes of keys that move', () => {
+    const cluster = { nodes: [{ host: 'localhost', port: 7000 }] };
+    expect(() => redisTier({ cluster, bus: 'tracking' })).toThrow(/In a cluster use 'pubsub'/);
+    expect(() => redisTier({ cluster, bus: 'pubsub' })).not.toThrow();
+  });
 });
