@@ -33,6 +33,7 @@ async function openCache(options, url) {
       CacheModule.forRoot({
         namespace: `load-${randomBytes(5).toString('hex')}`,
         ttl: '10m',
+        jobs: { warm: { enabled: false } }, // nothing is to be left in a Redis that is not its own
         memory: options.memory && { maxEntries, eviction, maxBytes: Number.POSITIVE_INFINITY },
         ...(redis && { redis }),
       }),

@@ -86,9 +86,18 @@ export class WarmSite {
   async refresh(key: EncodedKey, args: unknown[], horizon: Milliseconds): Promise<Refreshed | NotWarmed> {
     const { instance, method } = this;
     if (instance === undefined) return 'no instance';
-    if (!method.holds(args)) return 'condition';
-    if (method.keyOf(args) !== key) return 'other key';
+    // Both are the app's, and may need a request that is not there.
+    if (!settled(() => method.holds(args))) return 'condition';
+    if (settled(() => method.keyOf(args)) !== key) return 'other key';
     return method.refresh(instance, args, key, horizon);
+  }
+}
+
+function settled<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
   }
 }
 

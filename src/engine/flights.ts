@@ -33,6 +33,8 @@ export class Flight {
   claim: Version | undefined;
   /** Nobody waits for its load when it begins: a refresh, a warm-up. */
   background = false;
+  /** A load that has a place in the lane waits for it: it takes none itself. */
+  nested = false;
   /** Its load, where that waits for its turn or has had it. */
   queued: Submitted<unknown> | undefined;
   /** The claim keeps a value that may stand in. */

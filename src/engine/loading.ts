@@ -83,6 +83,7 @@ export class Loading {
     flight.shared = undefined;
     flight.standIn = undefined;
     work.goOn();
+    work.givenUp = error;
     flight.queued?.cancel(error); // nobody waits for what has not begun
     if (policy.abortLate) work.record?.abort();
     this.abandon(flight, work.isBackOff(error) ? policy.graceBackoff : 0);
@@ -99,6 +100,7 @@ export class Loading {
       const permit = lookup && (await this.acquire(work, lookup));
       if (permit instanceof MemoryEntry) return permit;
       if (permit?.claimed) flight.claim = permit.token;
+      if (work.givenUp && policy.abortLate) throw work.givenUp; // nobody waits for what has not begun
       // What was done to the key before it got its token is older than the load that begins now.
       if (permit) flight.touched = false;
       if (permit?.kept) flight.kept = true;
@@ -159,10 +161,13 @@ export class Loading {
   /** Runs a load when it is its turn, where a lane bounds how many run at once. */
   private async runInTurn(flight: Flight, policy: ResolvedPolicy, run: () => Promise<unknown>): Promise<unknown> {
     const { core } = this;
-    if (policy.loads === undefined) return run();
+    const { inside } = core.lanes;
+    if (policy.loads === undefined || flight.nested || (inside.getStore() && !flight.background)) return run();
     const priority = flight.background ? 'background' : 'interactive';
     // What comes later than its hold ends is not stored: then the load is taken for lost, and its place is free.
-    flight.queued = core.lanes.of(policy.loads).submit(run, { priority, lostAfter: holdFor(policy) });
+    flight.queued = core.lanes
+      .of(policy.loads)
+      .submit(() => inside.run(true, run), { priority, lostAfter: holdFor(policy) });
     try {
       return await flight.queued.result;
     } catch (error) {

@@ -48,9 +48,14 @@ export async function loadMany<T>(
 function inTurn<T>(core: Core, policy: ResolvedPolicy, load: LoadMissing<T>, priority: LanePriority): LoadMissing<T> {
   if (policy.loads === undefined) return load;
   const lane = core.lanes.of(policy.loads);
+  const { inside } = core.lanes;
   return async (missing, group) => {
+    if (inside.getStore() && priority === 'interactive') return load(missing, group);
     try {
-      return await lane.submit(() => load(missing, group), { priority, lostAfter: holdFor(policy) }).result;
+      return await lane.submit(() => inside.run(true, async () => load(missing, group)), {
+        priority,
+        lostAfter: holdFor(policy),
+      }).result;
     } catch (error) {
       tellOverload(core, error);
       throw error;
@@ -86,12 +91,15 @@ class BulkLoad<T> {
 
   private readonly group = new LoadGroup();
 
-  constructor(keys: number, load: LoadMissing<T>) {
+  constructor(
+    keys: number,
+    private readonly loadKeys: LoadMissing<T>,
+  ) {
     this.undecided = keys;
     const ready = new Promise<void>((resolve) => {
       this.start = resolve;
     });
-    this.values = ready.then(async () => byEncodedKey(await load([...this.wanted.values()], this.group)));
+    this.values = ready.then(async () => byEncodedKey(await loadKeys([...this.wanted.values()], this.group)));
     // Every key that wants a value hears of a failure; without any, nobody may.
     this.values.catch(() => undefined);
   }
@@ -110,12 +118,20 @@ class BulkLoad<T> {
       decided = true;
     };
     const load = async (context: LoadContext<never>): Promise<T | undefined> => {
+      // Its caller has been answered otherwise meanwhile, or what it shared was no answer: the others have not waited for it.
+      if (decided) return this.alone(encoded, key, context);
       this.wanted.set(encoded, key);
       this.group.add(context as unknown as LoadRecord);
       decide();
       return (await this.values).get(encoded);
     };
     return { load, decide };
+  }
+
+  private async alone(encoded: EncodedKey, key: CacheKey, context: LoadContext<never>): Promise<T | undefined> {
+    const group = new LoadGroup();
+    group.add(context as unknown as LoadRecord);
+    return byEncodedKey(await this.loadKeys([key], group)).get(encoded);
   }
 }
 

@@ -294,7 +294,12 @@ export class ReadPath {
     const { counters, epochs } = this.core;
     counters.joined++;
     this.miss(leader.key);
+    leader.background = false;
     leader.queued?.promote();
+    if (this.core.lanes.inside.getStore()) {
+      leader.nested = true;
+      leader.queued?.begin();
+    }
     const meanwhile = leader.standIn?.();
     if (meanwhile !== undefined) return Promise.resolve(valueFor(this.core, meanwhile));
     const shared = leader.shared as Promise<Outcome>;

@@ -30,6 +30,8 @@ export class Work {
   /** The stale value that its first callers got, because it took too long for them. */
   private meanwhile: MemoryEntry | undefined;
   private inBackground = false;
+  /** Why its callers were answered before it ended: `hardTimeout` is over. */
+  givenUp: Error | undefined;
   /** What `staleOn` said of an error: it is asked once. */
   private judged: { error: unknown; hidden: boolean } | undefined;
 

@@ -1,6 +1,6 @@
 import { type Check, isNumber, isRecord } from '../cache.check.js';
 import type { Duration, Milliseconds } from '../engine/duration.js';
-import type { CacheKey } from '../engine/key.js';
+import { type CacheKey, encodeKey } from '../engine/key.js';
 
 /** Clears memory of entries that are over. */
 export interface SweepOptions {
@@ -125,7 +125,9 @@ function resolveSweep(check: Check, options: SweepOptions): ResolvedJobs['sweep'
 
 function resolveWarm(check: Check, options: WarmOptions): ResolvedJobs['warm'] {
   const { always = [] } = options;
-  if (!Array.isArray(always)) check.fail('always', always, "Pass an array of keys: [['settings']].");
+  if (!Array.isArray(always) || !always.every(isKey)) {
+    check.fail('always', always, "Pass an array of keys: [['settings']].");
+  }
   return {
     enabled: flag(check, 'enabled', options.enabled),
     keys: count(check, 'keys', options.keys, 1_000, 1, 100_000),
@@ -137,6 +139,15 @@ function resolveWarm(check: Check, options: WarmOptions): ResolvedJobs['warm'] {
     halfLife: check.time('halfLife', options.halfLife, 3_600_000, 1_000),
     always: Array.isArray(always) ? always : [],
   };
+}
+
+function isKey(key: unknown): boolean {
+  try {
+    encodeKey(key as CacheKey);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function resolveAdvise(check: Check, options: AdviseOptions): ResolvedJobs['advise'] {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { SchedulerRegistry } from '@nestjs/schedule';
 import { CacheUnavailableError } from '../cache.errors.js';
 import type { WarmSite } from '../decorators/warm-site.js';
@@ -36,6 +37,8 @@ const AFTER_CLEAR = 500;
 
 /** The jobs of one app: starts and stops them. */
 export class Jobs {
+  /** What follows a `clear` must not belong to the request, or the transaction, that called it. */
+  private readonly scope = new AsyncResource('nestjs-strata.jobs');
   private schedule: Schedule | undefined;
   private leadership: Leadership | undefined;
   private server: RemoteServer | undefined;
@@ -136,9 +139,10 @@ export class Jobs {
     const looked = this.looked.find((one) => one.cache === cache);
     if (!looked || this.stopped) return;
     looked.cancelClear?.();
-    looked.cancelClear = this.context.clock.after(AFTER_CLEAR, () => {
+    const warm = (): void => {
       if (this.leadership?.term) this.runWarm(cache, looked.jobs, 'clear');
-    });
+    };
+    looked.cancelClear = this.context.clock.after(AFTER_CLEAR, () => this.scope.runInAsyncScope(warm));
   }
 
   /** Never together with the look for what expires: it waits for that, and takes its name. */

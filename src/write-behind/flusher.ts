@@ -152,7 +152,8 @@ export class Flusher {
     const { parents } = this.options;
     // Deletes refer to nothing.
     if (!parents || writes.every(({ operation }) => operation === 'delete')) return;
-    if (!(await parents.written())) return;
+    // The order is a favour: where a parent cannot be asked, constraints are tried again as they are without it.
+    if (!(await parents.written().catch(() => true))) return;
     // The time of waiting is not that of the statement, nor that of finding a bad row.
     await this.renew(run);
     run.end = this.now() + BUDGET;

@@ -95,8 +95,11 @@ export function checkRun({ priority, deadline, lostAfter, key }: LaneRunOptions)
   if (key !== undefined && typeof key !== 'string') {
     problems.push({ option: 'key', value: key, remedy: 'Use a text.' });
   }
-  for (const [option, value] of Object.entries({ deadline, lostAfter })) {
-    if (value !== undefined && !parseDuration(value)) problems.push({ option, value, remedy: DURATION_REMEDY });
+  if (deadline !== undefined && !parseDuration(deadline)) {
+    problems.push({ option: 'deadline', value: deadline, remedy: DURATION_REMEDY });
+  }
+  if (lostAfter !== undefined && !(typeof lostAfter === 'number' && lostAfter > 0)) {
+    problems.push({ option: 'lostAfter', value: lostAfter, remedy: 'Use a positive number of milliseconds.' });
   }
   if (problems.length > 0) throw new CacheOptionsError(problems, 'A run of a lane is wrong');
 }

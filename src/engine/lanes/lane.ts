@@ -24,6 +24,8 @@ export interface Submitted<T> {
   cancel(error: unknown): boolean;
   /** Somebody waits for it now: it is no background work any more. */
   promote(): void;
+  /** Somebody waits for it who has a place: it begins at once, or both would wait for each other. */
+  begin(): void;
 }
 
 /** What goes on in a lane. Counts are since the start. */
@@ -104,13 +106,13 @@ export class Lane {
     try {
       request = this.enter(options);
     } catch (error) {
-      return { result: Promise.reject(error), cancel: () => false, promote: () => undefined };
+      return { result: Promise.reject(error), cancel: () => false, promote: () => undefined, begin: () => undefined };
     }
     const call = (): Promise<T> => this.call(request, work, options);
     // `then` keeps the async context of the caller: the work starts when somebody else's ends.
     const result = request.state === 'running' ? call() : this.turnOf(request).then(call);
     const cancel = (error: unknown): boolean => this.giveUp(request, 'cancelled', error);
-    return { result, cancel, promote: () => this.promote(request) };
+    return { result, cancel, promote: () => this.promote(request), begin: () => this.beginNow(request) };
   }
 
   private turnOf(request: LaneRequest): Promise<void> {
@@ -257,6 +259,13 @@ export class Lane {
       this.makeReady(request);
       this.root.feed();
     }
+  }
+
+  private beginNow(request: LaneRequest): void {
+    if (request.state !== 'ready') return;
+    this.leaveReady(request);
+    this.begin(request);
+    request.enter?.();
   }
 
   private begin(request: LaneRequest): void {

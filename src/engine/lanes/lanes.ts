@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock } from '../clock.js';
 import { Lane, type LaneStats } from './lane.js';
 import type { ResolvedBounds } from './lane.options.js';
@@ -12,6 +13,11 @@ export interface LoadsLane extends ResolvedBounds {
 /** The lanes that the loads of one cache go through. */
 export class Lanes {
   private readonly lanes = new Map<LoadsLane, Lane>();
+  /**
+   * Whether a load that has a place is running. What it loads itself takes none: loads that hold all places and wait for one more would
+   * wait for each other.
+   */
+  readonly inside = new AsyncLocalStorage<true>();
 
   constructor(
     private readonly clock: Clock,

@@ -1,4 +1,5 @@
 import type { NotWarmed, WarmSite } from '../../decorators/warm-site.js';
+import { atMost } from '../../engine/at-most.js';
 import type { Cache } from '../../engine/cache.js';
 import type { Milliseconds } from '../../engine/duration.js';
 import { type CacheKey, type EncodedKey, encodeKey } from '../../engine/key.js';
@@ -19,7 +20,7 @@ export interface WarmItem {
 /** What cannot be loaded, and why: `gone` with the name of the method that is. */
 export interface Unwarmable {
   readonly key: EncodedKey;
-  readonly why: 'gone' | 'several' | 'damaged' | 'no recipe' | NotWarmed;
+  readonly why: 'gone' | 'several' | 'damaged' | 'no recipe' | 'always' | NotWarmed;
   readonly call?: string;
 }
 
@@ -30,6 +31,8 @@ export class WarmPlan {
   constructor(
     private readonly cache: Cache,
     sites: readonly WarmSite[],
+    /** How long the app may take to say what is always to be warm. */
+    private readonly patience: Milliseconds,
   ) {
     for (const site of sites) {
       const same = this.sites.get(site.name);
@@ -62,15 +65,31 @@ export class WarmPlan {
     });
     for (const site of [...this.sites.values()].flat()) {
       if (site.cache !== this.cache) continue;
-      for (const args of await site.always()) {
-        const key = site.keyOf(args);
-        const refresh = (horizon: Milliseconds) => site.refresh(key, [...args], horizon);
-        items.push(
-          site.instance ? { key, count, ttl: site.policy.ttl, refresh } : { key, why: 'no instance', call: site.name },
-        );
-      }
+      items.push(...(await this.alwaysOf(site)));
     }
     return items;
+  }
+
+  /** What the app says may fail, or take for ever: the other keys are warmed all the same. */
+  private async alwaysOf(site: WarmSite): Promise<(WarmItem | Unwarmable)[]> {
+    const count = Number.POSITIVE_INFINITY;
+    try {
+      let calls: readonly (readonly unknown[])[] | undefined;
+      const said = site.always().then((all) => {
+        calls = all;
+      });
+      await atMost(this.patience, said);
+      if (!calls) return [{ key: site.name as EncodedKey, why: 'always', call: site.name }];
+      return calls.map((args) => {
+        const key = site.keyOf(args);
+        const refresh = (horizon: Milliseconds) => site.refresh(key, [...args], horizon);
+        return site.instance
+          ? { key, count, ttl: site.policy.ttl, refresh }
+          : { key, why: 'no instance', call: site.name };
+      });
+    } catch {
+      return [{ key: site.name as EncodedKey, why: 'always', call: site.name }];
+    }
   }
 
   private byLoader(key: EncodedKey, count: number): WarmItem | undefined {

@@ -89,8 +89,8 @@ export class WarmUp {
   }
 
   private async plan(reason: WarmReason): Promise<(WarmItem | Unwarmable)[]> {
-    const { cache, popularity, sites, always, clock } = this.context;
-    const plan = new WarmPlan(cache, sites());
+    const { cache, popularity, sites, always, clock, options } = this.context;
+    const plan = new WarmPlan(cache, sites(), options.timeLimit);
     const named = await plan.always(always);
     const names = new Set(named.map(({ key }) => key));
     const learned = (await popularity.top()).filter(({ key }) => !names.has(key));
@@ -164,6 +164,8 @@ const WHY_SKIPPED: Record<string, string> = {
   'no instance':
     '{} belongs to a class that is made for each request or injection. Cache a method of a singleton instead.',
   damaged: 'the arguments kept for {} cannot be read. They are learned anew.',
+  always:
+    '`warm.always` of {} fails, takes longer than jobs.warm.timeLimit, or its key function does not take the arguments.',
   'other key': 'a method makes another key of the same arguments now. They are forgotten with time.',
 };
 

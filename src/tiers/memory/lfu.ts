@@ -56,7 +56,8 @@ export class LeastFrequent implements Eviction {
 
   /** Halving costs a fraction of a nanosecond for each request that led to it, a millisecond or so with a million entries. */
   private tick(): void {
-    if (++this.requests < REQUESTS_PER_AGE * this.size) return;
+    // The arrays stay as long as they once were: that counts, too.
+    if (++this.requests < REQUESTS_PER_AGE * Math.max(this.size, this.counts.length >> 4)) return;
     this.requests = 0;
     const { counts } = this;
     for (let slot = 0; slot < counts.length; slot++) counts[slot] = (counts[slot] as number) >> 1;

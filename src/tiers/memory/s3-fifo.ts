@@ -22,6 +22,9 @@ const MOST_SHARE = 0.9;
 /** A key that comes back within so many evictions, as a share of the entries, would still be there in a slightly larger queue. */
 const NARROW = 0.1;
 
+/** After so many looks at entries that were all used the next one has to go: one put must not walk through a million of them. */
+const MOST_LOOKS = 4_096;
+
 /**
  * S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023). A new entry goes into a
  * small queue. At its end it moves to the main queue if it was used meanwhile, else it leaves: what is asked for once passes
@@ -94,9 +97,9 @@ export class S3Fifo implements Eviction {
     return this.evictMain();
   }
 
-  /** `NOBODY` if all that are in it were used: they have moved to the main queue then. */
+  /** `NOBODY` if all that it looked at were used: they have moved to the main queue then. */
   private evictSmall(): number {
-    while (this.inSmall > 0) {
+    for (let looks = 0; looks < MOST_LOOKS && this.inSmall > 0; looks++) {
       const slot = this.queues.oldest(SMALL);
       this.detach(slot);
       if (this.notes[slot] === 0) {
@@ -110,9 +113,9 @@ export class S3Fifo implements Eviction {
   }
 
   private evictMain(): number {
-    for (;;) {
+    for (let looks = 0; ; looks++) {
       const slot = this.queues.oldest(MAIN);
-      if (this.notes[slot] === MAIN_NOTE) {
+      if (this.notes[slot] === MAIN_NOTE || looks >= MOST_LOOKS) {
         this.detach(slot);
         this.leftMain.add(this.hashes[slot] as number);
         return slot;
