@@ -61,6 +61,8 @@ export class Bus implements Trust {
   private lastHeard: Milliseconds;
   private lastAnswered: Milliseconds;
   private subscribed = false;
+  /** Tracking is being set up. */
+  private arming = false;
   private subscription = 0;
   private lag: Milliseconds | undefined;
   private gaps = -1; // the first subscription misses nothing
@@ -251,6 +253,7 @@ export class Bus implements Trust {
   private async begin(): Promise<void> {
     if (this.closed || !this.subscribed || (this.tracking && !this.connection.connected)) return;
     // Sent before anything that will be read by those who are told of the gap.
+    this.arming = this.tracking !== undefined;
     const arming = this.tracking?.arm();
     this.gap();
     try {
@@ -260,6 +263,8 @@ export class Bus implements Trust {
       if (wasAnswered(error)) this.lastAnswered = this.elapsed();
       this.onError(error);
       return;
+    } finally {
+      this.arming = false;
     }
     void this.speak();
   }
@@ -286,7 +291,9 @@ export class Bus implements Trust {
       if (this.closed) return;
       this.cancel = this.again();
       this.endSilence();
-      void this.speak();
+      // What could not be set up once is tried again.
+      if (this.tracking && !this.tracking.armed && !this.arming) void this.begin();
+      else void this.speak();
     });
   }
 

@@ -28,6 +28,7 @@ export class CacheNode implements ClusterNode {
   readonly bus: Bus | undefined;
   private readonly subscriber: ShardSubscriber | undefined;
   private place: NodeChannels;
+  private readonly doubt: () => void;
 
   constructor(
     public view: NodeView,
@@ -37,6 +38,7 @@ export class CacheNode implements ClusterNode {
     this.id = view.id;
     this.address = { host: view.host, port: view.port };
     this.place = new NodeChannels(view);
+    this.doubt = options.doubt;
     const { echoName, place, clock, bound, onError, onTrust, doubt } = options;
     if (echoName === undefined) return;
     const client = nodeClient(place, this.address, { autoResubscribe: false, keyPrefix: '' });
@@ -86,6 +88,8 @@ export class CacheNode implements ClusterNode {
     const key = this.aliveKey(echoName);
     const channel = this.connection.keyPrefix + this.place.told(echoName);
     const script = this.place.sharded ? CLUSTER_ECHO : PLAIN_ECHO;
-    return this.connection.run(script, key === undefined ? [] : [key], [number, life, channel]);
+    const said = this.connection.run(script, key === undefined ? [] : [key], [number, life, channel]);
+    said.catch(() => this.doubt());
+    return said;
   }
 }

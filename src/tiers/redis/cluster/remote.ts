@@ -204,11 +204,11 @@ export class ClusterRemote implements RemoteTier {
     return search(this.topology, this.names, pattern);
   }
 
-  /** On one of the buses: a process that does not hear all of them does not believe its memory. */
+  /** On all buses: another process may know of other masters than this one does. */
   async tell(pattern: string, change: MarkerChange): Promise<void> {
-    const all = [...this.topology.nodes.values()];
-    const any = all.find(({ connection }) => connection.ready) ?? this.topology.nodeOf(0);
-    await this.commandsOf(any).commands.publish(this.messages.pattern(change, pattern));
+    const text = this.messages.pattern(change, pattern);
+    const nodes = [...this.topology.nodes.values()];
+    await Promise.all(nodes.map((node) => this.commandsOf(node).commands.publish(text)));
   }
 
   async settle(): Promise<boolean> {
@@ -293,8 +293,15 @@ export class ClusterRemote implements RemoteTier {
     const slot = change.kind === 'keys' ? names.slotOfKey(name) : names.slot(names.marker(name));
     await atMasterOf(this.topology, slot, async (node, asking) => {
       await this.commandsOf(node).forms(asking).change(change);
-      if (node.bus) this.log.confirmed(node.id, change, node.bus.elapsed());
+      this.confirmed(node, change);
     });
+  }
+
+  private confirmed(node: CacheNode, change: Change): void {
+    if (!node.bus) return;
+    this.log.confirmed(node.id, change, node.bus.elapsed());
+    // The answer of one that is no master any more: who is now may not have it.
+    if (this.topology.nodes.get(node.id) !== node) this.log.broken(node.id);
   }
 
   private reachable(kind: Change['kind'], name: string): boolean {
@@ -314,7 +321,7 @@ export class ClusterRemote implements RemoteTier {
       versions,
       messages,
       onError: context.onError,
-      confirmed: (change) => node.bus && this.log.confirmed(node.id, change, node.bus.elapsed()),
+      confirmed: (change) => this.confirmed(node, change),
       message: (text) => this.receive(text),
       gap: () => {
         this.changes?.gap();
@@ -341,6 +348,9 @@ export class ClusterRemote implements RemoteTier {
     this.nodes.get(node)?.close();
     this.nodes.delete(node);
     this.broken(node);
+    // What it had told and we had not read yet is lost.
+    this.changes?.gap();
+    this.waiters.wakeAll();
   }
 
   private broken({ id }: CacheNode): void {

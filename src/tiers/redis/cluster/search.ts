@@ -1,3 +1,4 @@
+import { CacheUnavailableError } from '../../../cache.errors.js';
 import { compilePattern } from '../../../engine/pattern.js';
 import type { ClusterNames } from './names.js';
 import type { ClusterNode, Topology } from './topology.js';
@@ -26,7 +27,7 @@ async function* searchOnce(
   pattern: string,
 ): AsyncIterable<string[]> {
   const matches = compilePattern(pattern);
-  topology.nodeOf(0); // throws where nothing is known of any master
+  if (!topology.complete) throw new CacheUnavailableError('SCAN', new Error('some slots have no master at the moment'));
   for (const { connection } of [...topology.nodes.values()]) {
     const { keyPrefix } = connection;
     const match = names.entryPattern(pattern, keyPrefix);

@@ -46,6 +46,8 @@ export class ShardSubscriber extends Subscriber {
 
   /** What the master tells of itself now. New anchors are subscribed to, which is a gap; losing some is none. */
   look(view: NodeView): void {
+    // It has not answered: what it said before is as good as before.
+    if (view.signature === undefined && this.signature !== undefined) return;
     if (view !== this.view) {
       this.view = view;
       this.channels = new NodeChannels(view);

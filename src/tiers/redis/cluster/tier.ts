@@ -91,11 +91,11 @@ export class ClusterTier {
     return there;
   }
 
-  /** Memory is believed as long as what every master tells is heard. */
+  /** Memory is believed as long as what every master tells is heard; where a slot has none, nobody can tell. */
   private weigh(): void {
     let until = Number.POSITIVE_INFINITY;
     for (const { bus } of this.topology.nodes.values()) until = Math.min(until, bus?.until ?? 0);
-    this.trust.until = this.topology.nodes.size === 0 ? 0 : until;
+    this.trust.until = this.topology.complete ? until : 0;
   }
 
   private failed(operation: string, error: unknown): void {

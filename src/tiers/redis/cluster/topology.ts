@@ -157,7 +157,8 @@ export class Topology<Node extends ClusterNode> {
     await Promise.all(nodes.map((node) => this.options.end(node)));
   }
 
-  private get complete(): boolean {
+  /** Whether every slot is known to belong to a master. */
+  get complete(): boolean {
     return this.owners.length > 0 && !this.owners.includes(undefined);
   }
 
@@ -182,28 +183,36 @@ export class Topology<Node extends ClusterNode> {
     this.cancel = this.time.after(this.connected ? LOOK_EVERY : LOOK_AGAIN, () => void this.look());
   }
 
-  /** What those say to whom we are connected; without any, one of those that the options name. */
+  /**
+   * What those say to whom we are connected; if that is not the whole of a cluster, also those that the options name: one of the nodes
+   * may be blank, or have left the cluster.
+   */
   private async ask(): Promise<NodeView[][]> {
     const connected = [...this.nodes.values()].filter(({ connection }) => connection.connected);
     const asked = connected.map(({ connection, address }) => this.askOne(connection, address.host));
     const views = (await Promise.all(asked)).filter((view) => view !== undefined);
-    if (views.length > 0) return views;
-    const { place, times, clock, onError } = this.options;
-    for (const address of [...place.nodes, ...[...this.nodes.values()].map((node) => node.address)]) {
+    if (isWhole(views)) return views;
+    const known = new Set(connected.map(({ address }) => textOf(address)));
+    for (const address of [...this.options.place.nodes, ...[...this.nodes.values()].map((node) => node.address)]) {
       if (this.closed) return [];
-      const connection = new RedisConnection(
-        nodeClient(place, address, { retryStrategy: () => null }),
-        true,
-        clock,
-        times,
-      );
-      const forget = connection.listen({ ready: () => {}, lost: () => {}, failed: onError });
-      const view = (await connection.connect()) ? await this.askOne(connection, address.host) : undefined;
-      forget();
-      void connection.close();
-      if (view) return [view];
+      if (known.has(textOf(address))) continue;
+      known.add(textOf(address));
+      const view = await this.askSeed(address);
+      if (view) views.push(view);
+      if (isWhole(views)) return views;
     }
-    return [];
+    return views;
+  }
+
+  private async askSeed(address: Address): Promise<NodeView[] | undefined> {
+    const { place, times, clock, onError } = this.options;
+    const client = nodeClient(place, address, { retryStrategy: () => null });
+    const connection = new RedisConnection(client, true, clock, times);
+    const forget = connection.listen({ ready: () => {}, lost: () => {}, failed: onError });
+    const view = (await connection.connect()) ? await this.askOne(connection, address.host) : undefined;
+    forget();
+    void connection.close();
+    return view;
   }
 
   private async askOne(connection: RedisConnection, host: string): Promise<NodeView[] | undefined> {
@@ -264,4 +273,12 @@ export class Topology<Node extends ClusterNode> {
     for (const kind of ['answered', 'failed', 'notSent'] as const) this.ended[kind] += node.connection[kind];
     void this.options.end(node);
   }
+}
+
+function isWhole(views: readonly NodeView[][]): boolean {
+  return views.length > 0 && !mergeViews(views).owners.includes(undefined);
+}
+
+function textOf({ host, port }: Address): string {
+  return `${host}:${port}`;
 }
