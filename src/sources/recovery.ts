@@ -34,6 +34,8 @@ export class Recovery {
     private readonly clock: Clock,
     private readonly every: Milliseconds,
     private readonly most: number,
+    /** Whether an error of a reload is what the primary answers, and not that it has failed. */
+    private readonly answers: (error: unknown) => boolean,
   ) {}
 
   get size(): number {
@@ -87,7 +89,9 @@ export class Recovery {
       const source = await value.reload(value.source);
       if (source !== undefined && source !== value.source) this.recovered++;
       return true;
-    } catch {
+    } catch (error) {
+      // It would be the same again: the value ends with its life.
+      if (this.answers(error)) return true;
       // The load told its error; what waits is tried again.
       if (!this.waiting.has(value.id)) this.waiting.set(value.id, value);
       return false;

@@ -91,7 +91,9 @@ export class SourceChain<Args extends readonly unknown[], T> implements SourceRe
     });
     const [primary] = this.sources as [Source];
     const every = primary.options.breaker?.halfOpenAfter ?? 5_000;
-    this.recovery = new Recovery(clock, every, this.options.maxRecovering);
+    const answers = (error: unknown): boolean =>
+      !AllSourcesFailedError.of(error) && !primary.options.shouldHandle(error);
+    this.recovery = new Recovery(clock, every, this.options.maxRecovering, answers);
   }
 
   /** A loader for `getOrLoad`. Its values say where they come from, and those of backups live shorter. */

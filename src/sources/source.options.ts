@@ -97,7 +97,18 @@ export function resolveSource(check: Check, own: SourceOptions, chain: SourceOpt
     retry: resolveRetry(check, options.retry),
     breaker: resolveBreaker(check, options.breaker),
     concurrency: resolveConcurrency(check, options.concurrency),
-    shouldHandle: shouldHandle ?? ((error) => !isClientError(error)),
+    shouldHandle: total(shouldHandle ?? ((error) => !isClientError(error))),
+  };
+}
+
+/** An error that makes it throw is none that it knows as an answer: the source has failed. */
+function total(shouldHandle: (error: unknown) => boolean): (error: unknown) => boolean {
+  return (error) => {
+    try {
+      return shouldHandle(error);
+    } catch {
+      return true;
+    }
   };
 }
 

@@ -68,6 +68,8 @@ export class Source {
   private readonly retrying: RetryPolicy | undefined;
   private readonly timing: IPolicy<{ signal: AbortSignal }> | undefined;
   private readonly latencies = new LatencyWindow();
+  /** Its own errors for calls that it was not asked for: those of a chain within it are failures like others. */
+  private readonly refusals = new WeakSet<SourceUnavailableError>();
   private counts = { successes: 0, failures: 0, timeouts: 0, refused: 0, cancelled: 0, retries: 0, inFlight: 0 };
   /** Answers that were taken. */
   chosen = 0;
@@ -79,8 +81,8 @@ export class Source {
     onClose: () => void,
   ) {
     this.limiter = options.concurrency ? laneLimiter(name, options.concurrency, clock) : UNLIMITED;
-    this.breaker = breakerOf(options, onClose);
-    this.retrying = retryOf(options, random);
+    this.breaker = breakerOf(options.breaker, this.isFailure, onClose);
+    this.retrying = retryOf(options.retry, this.isFailure, random);
     this.timing = isForever(options.timeout)
       ? undefined
       : // The answer may be a stream that is still read: what ends the attempt must not abort it.
@@ -127,11 +129,23 @@ export class Source {
     // One that tries is not cancelled by a faster backup: nothing would be learned of this source.
     const signal = breaker.state === CircuitState.Open ? new AbortController().signal : call.signal;
     const before = call.attempts;
+    // cockatiel counts an error that is no failure as nothing: an answer, for which it must be a success, is handed through it.
+    const answer = (): Promise<Handed<T>> =>
+      this.attempt(call, signal).then(
+        (value) => ({ value }),
+        (error: unknown) => {
+          if (error === CANCELLED || this.isFailure(error)) throw error;
+          return { error };
+        },
+      );
+    let handed: Handed<T>;
     try {
-      return await breaker.execute(() => this.attempt(call, signal));
+      handed = await breaker.execute(answer);
     } catch (error) {
       throw error instanceof BrokenCircuitError && call.attempts === before ? this.refuse('open') : error;
     }
+    if ('error' in handed) throw handed.error;
+    return handed.value;
   }
 
   private async attempt<T>(call: SourceCall<T>, parent: AbortSignal): Promise<T> {
@@ -176,8 +190,16 @@ export class Source {
 
   private refuse(reason: 'open' | 'full'): SourceUnavailableError {
     this.counts.refused++;
-    return new SourceUnavailableError(this.name, reason);
+    const refusal = new SourceUnavailableError(this.name, reason);
+    this.refusals.add(refusal);
+    return refusal;
   }
+
+  /** What the breaker counts and a retry repeats. */
+  private readonly isFailure = (error: unknown): boolean => {
+    if (error === CANCELLED || (error instanceof SourceUnavailableError && this.refusals.has(error))) return false;
+    return error === LOST || error instanceof SourceTimeoutError || this.options.shouldHandle(error);
+  };
 
   private breakerState(): SourceStats['breaker'] {
     if (!this.broken) return 'closed';
@@ -185,19 +207,18 @@ export class Source {
   }
 }
 
-/** What the breaker counts and a retry repeats. */
-const isFailure =
-  ({ shouldHandle }: ResolvedSource) =>
-  (error: unknown): boolean =>
-    error !== CANCELLED &&
-    !(error instanceof SourceUnavailableError) &&
-    (error instanceof SourceTimeoutError || shouldHandle(error));
+type Handed<T> = { value: T } | { error: unknown };
 
-function breakerOf(options: ResolvedSource, onClose: () => void): CircuitBreakerPolicy | undefined {
-  const { breaker } = options;
+type IsFailure = (error: unknown) => boolean;
+
+function breakerOf(
+  breaker: ResolvedSource['breaker'],
+  isFailure: IsFailure,
+  onClose: () => void,
+): CircuitBreakerPolicy | undefined {
   if (!breaker) return undefined;
   const { threshold, calls: size, minimum: minimumNumberOfCalls, halfOpenAfter } = breaker;
-  const policy = circuitBreaker(handleWhen(isFailure(options)), {
+  const policy = circuitBreaker(handleWhen(isFailure), {
     breaker: new CountBreaker({ threshold, size, minimumNumberOfCalls }),
     halfOpenAfter,
   });
@@ -205,10 +226,13 @@ function breakerOf(options: ResolvedSource, onClose: () => void): CircuitBreaker
   return policy;
 }
 
-function retryOf(options: ResolvedSource, random: () => number): RetryPolicy | undefined {
-  const { times, delay, maxDelay } = options.retry;
+function retryOf(
+  { times, delay, maxDelay }: ResolvedSource['retry'],
+  isFailure: IsFailure,
+  random: () => number,
+): RetryPolicy | undefined {
   if (times === 0) return undefined;
-  return retry(handleWhen(isFailure(options)), {
+  return retry(handleWhen(isFailure), {
     maxAttempts: times,
     backoff: new DelegateBackoff<{ attempt: number }>(({ attempt }) =>
       Math.round(random() * Math.min(maxDelay, delay * 2 ** (attempt - 1))),

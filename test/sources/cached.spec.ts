@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { NotFoundException } from '@nestjs/common';
 import { type CacheEvents, CacheService, SourceChain, type SourceChainOptions } from '../../src/index.js';
 import { CacheTestingModule, FakeClock } from '../../src/testing.js';
 import { startApp } from '../module/app.js';
@@ -108,6 +109,28 @@ describe('cached values of a chain', () => {
     expect(films.copies).toBe(10);
     for (let id = 0; id < 10; id++) expect(cache.peek(['film', id])).toBe(`copy ${id}`);
     expect(chain.stats().waiting).toBe(10);
+  });
+
+  it('do not keep others waiting when the primary answers with an error', async () => {
+    const { cache, clock, films } = await start();
+    const [, replica] = films.options.sources;
+    const load = async (_context: unknown, id: number): Promise<string> => {
+      films.asked++;
+      if (films.down) throw new Error('down');
+      if (id < 3) throw new NotFoundException();
+      return `film ${id}`;
+    };
+    const sources = [{ name: 'primary', load }, replica as never];
+    const chain = new SourceChain<[id: number], string>({ ...films.options, breaker: false, sources }, { clock });
+    films.down = true;
+    for (let id = 0; id < 10; id++) await cache.getOrLoad(['film', id], chain.loader(id), { ttl: '5m' });
+    films.down = false;
+    await clock.advance('5s');
+    await settled();
+    await cache.idle();
+    expect(cache.peek(['film', 9])).toBe('film 9');
+    expect(chain.stats()).toMatchObject({ waiting: 0, recovered: 7 });
+    expect(films.asked).toBe(20);
   });
 
   it('are not loaded again when their life is over, or somebody evicted or replaced them', async () => {

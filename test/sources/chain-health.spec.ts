@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { NotFoundException } from '@nestjs/common';
 import { AllSourcesFailedError, SourceChain, SourceUnavailableError } from '../../src/index.js';
 import { chain, down, during, failure, hangs, type Load, late, useFakeTime } from './rig.js';
 
@@ -63,6 +64,29 @@ describe('the breaker of a source', () => {
     await jest.advanceTimersByTimeAsync(999);
     await films.ask([1]);
     expect(primary).toHaveBeenCalledTimes(5);
+  });
+
+  it('counts an error that is an answer as a success: few failures among many of them do not open it', async () => {
+    const films = chain(
+      async (_context, id) => {
+        if (id % 5 === 0) throw new Error('down');
+        throw new NotFoundException();
+      },
+      async () => 'copy',
+      { breaker: { calls: 20, minimum: 4 } },
+    );
+    for (let id = 1; id <= 40; id++) await failure(films.ask([id]));
+    expect(films.stats().sources[0]).toMatchObject({ breaker: 'closed', refused: 0, failures: 8, successes: 32 });
+  });
+
+  it('counts what a chain within the source did not ask for as a failure of the source', async () => {
+    const inner = chain(down, down, { breaker, sources: [{ name: 'primary', load: down, breaker }] });
+    for (let i = 0; i < 4; i++) await failure(inner.ask([i]));
+    const primary = jest.fn<Load>(async (_context, id) => (await inner.ask([id])).value);
+    const films = chain(primary, async () => 'copy', { breaker });
+    for (let i = 0; i < 6; i++) expect((await films.ask([i])).source).toBe('replica');
+    expect(primary).toHaveBeenCalledTimes(4);
+    expect(films.stats().sources[0]).toMatchObject({ breaker: 'open', refused: 2 });
   });
 
   it('can be switched off', async () => {
@@ -158,21 +182,28 @@ describe('hedging', () => {
     expect(await during(films.ask([]), 200)).toMatchObject({ source: 'c' });
   });
 
-  it('lets a primary that loses again and again be slow too often: its breaker opens', async () => {
-    let hanging = false;
-    const films = chain(
-      (context, id) => (hanging ? hangs(context, id) : late(10, 'film')(context, id)),
-      late(5, 'copy'),
-      {
-        hedge: true,
-        breaker: { calls: 20, minimum: 10 },
-      },
-    );
-    for (let i = 0; i < 20; i++) await during(films.ask([i]), 10);
-    hanging = true;
-    for (let i = 0; i < 11; i++) expect((await during(films.ask([i]), 15)).source).toBe('replica');
-    expect(films.stats().sources[0]).toMatchObject({ breaker: 'open', cancelled: 11, timeouts: 0 });
-  });
+  it.each([
+    ['', undefined],
+    [', whatever shouldHandle says of errors', (error: unknown) => error instanceof TypeError],
+  ])(
+    'lets a primary that loses again and again be slow too often: its breaker opens%s',
+    async (_what, shouldHandle) => {
+      let hanging = false;
+      const films = chain(
+        (context, id) => (hanging ? hangs(context, id) : late(10, 'film')(context, id)),
+        late(5, 'copy'),
+        {
+          hedge: true,
+          breaker: { calls: 20, minimum: 10 },
+          ...(shouldHandle && { shouldHandle }),
+        },
+      );
+      for (let i = 0; i < 20; i++) await during(films.ask([i]), 10);
+      hanging = true;
+      for (let i = 0; i < 11; i++) expect((await during(films.ask([i]), 15)).source).toBe('replica');
+      expect(films.stats().sources[0]).toMatchObject({ breaker: 'open', cancelled: 11, timeouts: 0 });
+    },
+  );
 
   it('does not hold it against a primary that its backup was faster now and then', async () => {
     let calls = 0;

@@ -39,6 +39,15 @@ describe('a chain of sources', () => {
     ]);
   });
 
+  it('takes an error on which shouldHandle throws for a failure', async () => {
+    const shouldHandle = (error: unknown): boolean => (error as { response: { status: number } }).response.status > 499;
+    const films = chain(down, async () => 'copy', { shouldHandle });
+    expect(await films.ask([7])).toMatchObject({ value: 'copy', failures: [{ error: { message: 'down' } }] });
+    expect(await failure(chain(down, down, { shouldHandle }).ask([7]))).toMatchObject({ message: 'down' });
+    const retried = chain(down, async () => 'copy', { shouldHandle, retry: 1 });
+    expect(await during(retried.ask([7]), 1_000)).toMatchObject({ value: 'copy', attempts: 3 });
+  });
+
   it('rejects with the error of the primary, which says in its cause what all of them did', async () => {
     const films = chain(down, async () => {
       throw new TypeError('also');
