@@ -46,6 +46,7 @@ export const BUS_BREAKS = {
   },
   overtakenAnyway: {
     what: 'what was read while another process put is kept, whatever was read',
+    plan: 'overtakenAnyway',
     make: ({ around, Flights }) =>
       around(Flights, 'outOfDate', (flights, _old, flight, found) =>
         flights.spoiled(flight, found.markers, flight.overtakenBy !== undefined),
@@ -107,6 +108,7 @@ export const BUS_BREAKS = {
   },
   joinWithoutTrust: {
     what: 'loads are shared however old they are, also without a lease',
+    plan: 'joinWithoutTrust',
     make: ({ around, ReadPath }) =>
       around(ReadPath, 'leader', ({ core }, _leader, key, policy) =>
         policy.strong ? undefined : core.flights.joinable(key),

@@ -64,6 +64,17 @@ export const TARGETED = {
       ...reads(1, 'a:2', 330, 360, 390),
     ],
   },
+  /** The same with a put, of which the message tells the version. */
+  overtakenAnyway: {
+    processes: 2,
+    items: [
+      read(50, 0, 'a:2'),
+      slow(149, 1, 'commands', 150),
+      read(150, 1, 'a:2'),
+      write(152, 0, 'put', 'a:2'),
+      ...reads(1, 'a:2', 330, 360, 390),
+    ],
+  },
   /** A strong load that saw the new row is refused because of a token with which an older row can still be stored. */
   noKill: {
     processes: 3,
@@ -137,6 +148,17 @@ export const TARGETED = {
       call(200, 'set', 0, 'c:1'),
       call(200.5, 'drop', 0, 'c:1'),
       ...Array.from({ length: 40 }, (_, i) => call(201 + 0.25 * i, 'show', 0, 'c:1')),
+    ],
+  },
+  /** A process that is deaf stands still in the middle of a load; who asks then would share a load that is older than the bound. */
+  joinWithoutTrust: {
+    processes: 2,
+    items: [
+      { at: 98, kind: 'break', process: 1, key: '', which: 'subscriber', how: 'half-open', direction: 'in' },
+      read(100, 1, 'a:2'),
+      write(112, 0, 'evict', 'a:2'),
+      { at: 114, kind: 'pause', process: 1, key: '', time: 160 },
+      ...reads(1, 'a:2', 268, 270, 272),
     ],
   },
   /** A clock that is set back by more than the bound, while the process hears nothing. */
