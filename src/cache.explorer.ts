@@ -7,6 +7,29 @@ import { bind, unbind } from './decorators/binding.js';
 import { defaultKeyOf } from './decorators/key-builder.js';
 import { configOf, type DecoratedMethod, methodsOf, whereIs } from './decorators/metadata.js';
 
+/** What the keys are for that must differ, and what helps if they do not: in one class, between two. */
+interface KeyKind {
+  option: string;
+  keys: string;
+  within: string;
+  between: string;
+}
+
+const DEFAULT_KEYS: KeyKind = {
+  option: 'key',
+  keys: 'default keys',
+  within: 'Give one of them a key.',
+  between: 'Give one of them @CacheConfig({ keyPrefix }) or its methods a key.',
+};
+
+/** A `key` of `serveStale` tells the answers of one method apart, not the methods. */
+const LAST_ANSWERS: KeyKind = {
+  option: 'serveStale',
+  keys: 'keys of last good answers',
+  within: 'Leave serveStale out of one of them.',
+  between: 'Give one of them @CacheConfig({ keyPrefix }).',
+};
+
 interface Found {
   type: Function;
   methods: DecoratedMethod[];
@@ -53,6 +76,7 @@ export class CacheExplorer {
         if (problem) problems.push(problem);
         else problems.push(...this.prepare(method, found.type));
         if (method.defaultKey) problems.push(...this.sameKey(keys, method, found.type));
+        if (method.keepsLast) problems.push(...this.sameKey(keys, method, found.type, LAST_ANSWERS));
       }
     }
     if (problems.length > 0) throw new CacheOptionsError(problems, 'Cache decorators are used wrongly');
@@ -88,17 +112,22 @@ export class CacheExplorer {
   }
 
   /** Two methods whose default keys begin alike would get each other's values. */
-  private *sameKey(known: Map<string, Function>, method: DecoratedMethod, type: Function): Iterable<OptionProblem> {
+  private *sameKey(
+    known: Map<string, Function>,
+    method: DecoratedMethod,
+    type: Function,
+    kind: KeyKind = DEFAULT_KEYS,
+  ): Iterable<OptionProblem> {
     const key = defaultKeyOf({ ...method, type });
-    const place = `${method.cache ?? configOf(type).cache ?? DEFAULT_CACHE} ${key}`;
+    const place = `${kind.option} ${method.cache ?? configOf(type).cache ?? DEFAULT_CACHE} ${key}`;
     const other = known.get(place);
     known.set(place, type);
     if (!other) return;
     const remedy =
       other === type
-        ? 'Two decorators of this class would have the same default keys. Give one of them a key.'
-        : `There are two classes ${type.name || 'without a name'}: their default keys would be the same. Give one of them @CacheConfig({ keyPrefix }) or its methods a key.`;
-    yield { option: `key in ${whereIs(method, type)}`, value: key, remedy };
+        ? `Two decorators of this class would have the same ${kind.keys}. ${kind.within}`
+        : `There are two classes ${type.name || 'without a name'}: their ${kind.keys} would be the same. ${kind.between}`;
+    yield { option: `${kind.option} in ${whereIs(method, type)}`, value: key, remedy };
   }
 
   private *find(): Iterable<Found> {

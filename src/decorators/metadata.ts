@@ -9,6 +9,8 @@ export interface MethodInfo {
   policy: string | undefined;
   /** It has no `key`: its keys begin with the names of class and method. */
   defaultKey: boolean;
+  /** It keeps last good answers, under keys that begin with the names of class and method. */
+  keepsLast?: boolean;
   /** It writes to a database: never left out, not even at shutdown. */
   durable?: boolean;
   /** Declared to return an `Observable`, it may give all of its values, not only the last one. */

@@ -33,7 +33,28 @@ const storage = new AsyncLocalStorage<Scope>();
 
 /** Runs the loader of a cached method, so that fallbacks in it can say where its value comes from. */
 export function inLoad<T>(load: LoadContext<never> | OpenLoad, work: () => T): T {
-  return storage.run({ load: load as unknown as OpenLoad }, work);
+  const open = load as unknown as OpenLoad;
+  const outer = storage.getStore()?.load;
+  // What is loaded in the background is not what the load around it gets.
+  return storage.run({ load: outer && !open.background ? within(outer, open) : open }, work);
+}
+
+/** The load of one cached method in that of another: what a backup gave makes both of them a backup's. */
+function within(outer: OpenLoad, load: OpenLoad): OpenLoad {
+  return {
+    host: load.host,
+    background: load.background,
+    get signal() {
+      return load.signal;
+    },
+    get requestId() {
+      return load.requestId;
+    },
+    answered(answered) {
+      load.answered(answered);
+      outer.answered(answered);
+    },
+  };
 }
 
 export function inRequest<T>(request: HandlerRequest, work: () => T): T {

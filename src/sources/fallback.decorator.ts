@@ -22,8 +22,9 @@ import { type FallbackOptions, prepareFallback } from './fallback.method.js';
 export function Fallback<M extends Method>(options: FallbackOptions<Parameters<M>, ResultOf<M>>): DecoratorFor<M>;
 export function Fallback(options: FallbackOptions<never[], never>): PlainDecorator {
   return (prototype, method, descriptor) => {
-    const { cache } = options;
-    const info = { decorator: 'Fallback', method, cache, policy: undefined, defaultKey: false } as const;
+    const { cache, serveStale } = options;
+    const base = { decorator: 'Fallback', method, cache, policy: undefined, defaultKey: false } as const;
+    const info = { ...base, keepsLast: serveStale !== undefined };
     wrapMethod(prototype, descriptor, info, (binding, type) => {
       const where = whereIs(info, type);
       return prepareFallback(binding, type, options, { prototype, method, where, handler: false, lenient: false });

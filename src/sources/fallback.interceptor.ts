@@ -9,8 +9,8 @@ const LONGEST_ID = 128;
 
 /**
  * What `@UseFallback` needs around a handler: gives its fallback the request's id and providers, and tells in the response who
- * answered. `@UseFallback` brings it along. Bound by hand (`APP_INTERCEPTOR`, `useGlobalInterceptors`) it does nothing for handlers
- * without `@UseFallback`.
+ * answered. `@UseFallback` brings it along. Bound by hand (`APP_INTERCEPTOR`, `useGlobalInterceptors`) it tells nothing of handlers
+ * without `@UseFallback`: fallbacks of services that they call get the request's id.
  */
 @Injectable()
 export class FallbackInterceptor implements NestInterceptor {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { isObservable, tap } from 'rxjs';
+import { isObservable, takeUntil, tap } from 'rxjs';
 import { Check } from '../cache.check.js';
 import { CacheOptionsError, type OptionProblem } from '../cache.errors.js';
 import type { Binding } from '../decorators/binding.js';
-import { keyBuilder } from '../decorators/key-builder.js';
+import { defaultKeyOf, keyBuilder } from '../decorators/key-builder.js';
 import { configOf } from '../decorators/metadata.js';
 import type { KeyOption } from '../decorators/types.js';
 import { type AnyFunction, type Prepared, settle } from '../decorators/wrap-method.js';
@@ -11,7 +11,7 @@ import type { Cache } from '../engine/cache.js';
 import type { Clock } from '../engine/clock.js';
 import type { Duration } from '../engine/duration.js';
 import { type BackupOption, findBackups, type ProviderFinder } from './backup.js';
-import { begun } from './begun.js';
+import { aborted, begun } from './begun.js';
 import { currentLoad, currentRequest, type HandlerRequest, inSource } from './call-scope.js';
 import { isClientError } from './client-error.js';
 import { LastAnswers } from './last-answers.js';
@@ -99,7 +99,7 @@ export function prepareFallback(
   );
   cache.addSources(chain);
   registry.sources.used = true;
-  return new FallbackMethod(chain, cache, last).prepared;
+  return new FallbackMethod(chain, cache, last, site.handler).prepared;
 }
 
 /** A method with its chain: primary, backups, the last good answer, the original error. */
@@ -108,13 +108,16 @@ class FallbackMethod {
     private readonly chain: SourceChain<[Call], unknown>,
     private readonly cache: Cache,
     private readonly last: LastAnswers | undefined,
+    private readonly handler: boolean,
   ) {}
 
   readonly prepared: Prepared = async (instance, args, original) => {
     const load = currentLoad();
-    const request = currentRequest();
+    const around = currentRequest();
+    // A service called by a handler does not answer its request.
+    const request = this.handler ? around : undefined;
     const call: Call = { args, instance, original, request };
-    const requestId = load?.requestId ?? request?.requestId ?? randomUUID();
+    const requestId = load?.requestId ?? around?.requestId ?? randomUUID();
     const how = { ...(load && { signal: load.signal }), requestId };
     try {
       const answer = await this.chain.through(load, [call], how);
@@ -196,7 +199,7 @@ async function askPrimary(
 async function answerOf(result: unknown, { signal }: SourceContext, { handler }: FallbackSite): Promise<unknown> {
   const answer = await result;
   if (!isObservable(answer)) return answer;
-  return handler ? begun(answer, signal) : settle(answer);
+  return handler ? begun(answer, signal) : settle(answer.pipe(takeUntil(aborted(signal))));
 }
 
 function lastAnswers(
@@ -219,5 +222,7 @@ function lastAnswers(
   const life = check.time('serveStale', serveStale, 0, 1);
   const { method, prototype, where } = site;
   const own = keyBuilder({ type, prototype, method, where }, key);
-  return new LastAnswers(cache, clock, life, (args) => ['fallback', type.name, String(method), own(args)]);
+  // The explorer sees to it that no other method's begin like this.
+  const head = defaultKeyOf({ type, prototype, method });
+  return new LastAnswers(cache, clock, life, (args) => ['fallback', head, own(args)]);
 }

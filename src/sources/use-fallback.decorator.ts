@@ -61,9 +61,9 @@ function wrapHandler(
   options: FallbackOptions<never[], never>,
   lenient: boolean,
 ): void {
-  const { cache } = options;
+  const { cache, serveStale } = options;
   const base = { decorator: 'UseFallback', method, cache, policy: undefined, defaultKey: false } as const;
-  const info = { ...base, streams: true };
+  const info = { ...base, keepsLast: serveStale !== undefined, streams: true };
   wrapMethod(prototype, descriptor, info, (binding, type) => {
     const where = whereIs(info, type);
     return prepareFallback(binding, type, options, { prototype, method, where, handler: true, lenient });

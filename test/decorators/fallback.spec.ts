@@ -78,6 +78,16 @@ class Films {
     return `<${await this.find(id)}>`;
   }
 
+  @Cacheable<Films['shelf']>({ key: (id) => ['shelf', id], ttl: '1h' })
+  async shelf(id: number): Promise<string> {
+    return `[${await this.cached(id)}]`;
+  }
+
+  @Fallback<Films['ticks']>({ to: [{ use: () => 'quick' }], timeout: 20 })
+  ticks(ended: string[]): Observable<string> {
+    return new Observable<string>(() => () => ended.push('unsubscribed'));
+  }
+
   @CacheableMany<Films['findMany']>({ key: (id) => ['many', id], ttl: '5m' })
   @Fallback<Films['findMany']>({ to: [Replica], breaker: false })
   async findMany(ids: readonly number[]): Promise<Map<number, string>> {
@@ -173,6 +183,13 @@ describe('@Fallback', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
   });
 
+  it('unsubscribes from an Observable that takes too long', async () => {
+    const { films } = await start();
+    const ended: string[] = [];
+    expect(await lastValueFrom(films.ticks(ended))).toBe('quick');
+    expect(ended).toEqual(['unsubscribed']);
+  });
+
   it('takes backups that a test puts in the place of others', async () => {
     Object.assign(state, { primary: false });
     const testing = await Test.createTestingModule({
@@ -213,6 +230,38 @@ describe('@Fallback', () => {
     await expect(films.kept(2)).rejects.toThrow('primary is down');
     await clock.advance('61m');
     await expect(films.kept(1)).rejects.toThrow('primary is down');
+  });
+
+  it('keeps the last good answers of two classes apart that have one name and one key', async () => {
+    const classOf = (answer: string) => {
+      @Injectable()
+      class Products {
+        up = true;
+
+        @Fallback({
+          to: [{ use: () => Promise.reject(new Error('no')) }],
+          serveStale: '1h',
+          key: ['one'],
+          breaker: false,
+        })
+        async find(): Promise<string> {
+          if (!this.up) throw new Error('down');
+          return answer;
+        }
+      }
+      return Products;
+    };
+    const [Public, Admin] = [classOf('public'), classOf('admin')];
+    const { problems } = await bootError({ imports: [CacheModule.forRoot()], providers: [Public, Admin] });
+    expect(problems).toMatchObject([{ option: 'serveStale in @Fallback of Products.find' }]);
+    expect(problems[0]?.remedy).toMatch(/two classes Products.*Give one of them @CacheConfig\({ keyPrefix }\)\.$/);
+    CacheConfig({ keyPrefix: 'admin' })(Admin);
+    const { app } = await start(Public, Admin);
+    const [open, secret] = [app.get(Public), app.get(Admin)];
+    expect([await secret.find(), await open.find()]).toEqual(['admin', 'public']);
+    open.up = false;
+    secret.up = false;
+    expect([await secret.find(), await open.find()]).toEqual(['admin', 'public']);
   });
 
   it('uses a transient backup, and one of the tokens that a string is', async () => {
@@ -278,6 +327,18 @@ describe('@Cacheable above @Fallback', () => {
     state.primary = false;
     expect(await films.page(1)).toBe('<replica 1>');
     expect(await cache.getEntry(['page', 1])).toMatchObject({ source: 'Replica', expiresAt: clock.now() + 30_000 });
+  });
+
+  it('holds for a cached method that calls another cached one', async () => {
+    const { films, cache, clock } = await start();
+    state.primary = false;
+    expect(await films.shelf(1)).toBe('[replica 1]');
+    for (const key of ['shelf', 'film']) {
+      expect(await cache.getEntry([key, 1])).toMatchObject({ source: 'replica', expiresAt: clock.now() + 30_000 });
+    }
+    state.primary = true;
+    await films.shelf(2);
+    expect(await cache.getEntry(['shelf', 2])).toMatchObject({ source: 'primary', expiresAt: clock.now() + 3_600_000 });
   });
 
   it('holds for the values of several keys', async () => {

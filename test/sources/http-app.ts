@@ -23,7 +23,7 @@ import {
 import { type AbstractHttpAdapter, REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { concat, delay, map, mergeMap, type Observable, of, throwError } from 'rxjs';
-import { UseFallback } from '../../src/index.js';
+import { Fallback, FallbackInterceptor, UseFallback } from '../../src/index.js';
 import { CacheTestingModule } from '../../src/testing.js';
 import { closeLater } from '../module/app.js';
 
@@ -79,8 +79,18 @@ class Wrap implements NestInterceptor {
   }
 }
 
+@Injectable()
+class Shelves {
+  @Fallback({ to: [{ use: () => 'backup shelf' }] })
+  async read(): Promise<string> {
+    return primary('shelf');
+  }
+}
+
 @Controller('films')
 class FilmController {
+  constructor(private readonly shelves: Shelves) {}
+
   @Get('one/:id')
   @UseFallback({ to: [BACKUP], breaker: false })
   find(@Param('id', ParseIntPipe) id: number): { from: string; id: number } {
@@ -161,6 +171,12 @@ class FilmController {
     return new Promise(() => {});
   }
 
+  @Get('by-hand')
+  @UseInterceptors(FallbackInterceptor)
+  byHand(): Promise<string> {
+    return this.shelves.read();
+  }
+
   @Get('without')
   without(): string {
     return primary('primary');
@@ -213,7 +229,7 @@ export async function startHttp(
   const testing = await Test.createTestingModule({
     imports,
     controllers: [FilmController, WholeController, ScopedController],
-    providers: [{ provide: BACKUP, useClass: Backup }, OfRequest],
+    providers: [{ provide: BACKUP, useClass: Backup }, OfRequest, Shelves],
   }).compile();
   const options = { logger: false } as const;
   const app: INestApplication = platform

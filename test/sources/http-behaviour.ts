@@ -126,6 +126,13 @@ export function fallbackOverHttp(platform: () => AbstractHttpAdapter | undefined
     });
   });
 
+  it('says nothing of a service that a handler without a fallback calls', async () => {
+    const { get } = await startHttp(platform());
+    expect(await get('films/by-hand')).toEqual({ status: 200, text: 'shelf', cacheStatus: null });
+    state.down = true;
+    expect(await get('films/by-hand')).toEqual({ status: 200, text: 'backup shelf', cacheStatus: null });
+  });
+
   it('holds for all handlers of a class that have none of their own', async () => {
     const { get } = await startHttp(platform());
     state.down = true;
