@@ -31,6 +31,27 @@ describe('getOrLoadMany', () => {
     expect(cache.stats()).toMatchObject({ flights: 0, requests: 5, misses: 2 });
   });
 
+  it('loads a key anew whose shared load brought what was invalidated meanwhile, without waiting for the others', async () => {
+    const { cache } = embeddedCache();
+    const row = deferred<number>();
+    const leader = cache.getOrLoad('a', async (context) => {
+      const value = await row.promise;
+      context.setTags(['t']);
+      return value;
+    });
+    await cache.evict({ tags: ['t'] });
+    const many = cache.getOrLoadMany(['a', 'bb'], lengths);
+    row.resolve(10);
+    expect(await leader).toBe(10);
+    expect(await many).toEqual(
+      new Map([
+        ['a', 1],
+        ['bb', 2],
+      ]),
+    );
+    expect(lengths.mock.calls).toEqual([[['bb']], [['a']]]);
+  });
+
   it('does not load when nothing is missing, or nothing was asked for', async () => {
     const { cache } = embeddedCache();
     await cache.set('a', 1);

@@ -36,6 +36,33 @@ describe('loads of a cache with a limit', () => {
     expect(await cache.getMany(['a', 'b', 'c'])).toHaveProperty('size', 3);
   });
 
+  it('take no further place for what they load themselves, which they would wait for in a circle', async () => {
+    const { cache } = embeddedCache({ loads: { concurrency: 2, queue: 10 } });
+    const outer = (key: string) =>
+      cache.getOrLoad(key, async () => {
+        await settled();
+        return [key, await cache.getOrLoad('shared', async () => 'row', { ttl: '1m' })];
+      });
+    expect(await Promise.all([outer('a'), outer('b')])).toEqual([
+      ['a', 'row'],
+      ['b', 'row'],
+    ]);
+    expect(cache.stats().lanes.default).toMatchObject({ started: 2, inFlight: 0, queued: 0 });
+  });
+
+  it('let one begin that waits for its turn if a load with a place comes to wait for it', async () => {
+    const { cache } = embeddedCache({ loads: { concurrency: 1, queue: 10 } });
+    const go = deferred<void>();
+    const outer = cache.getOrLoad('outer', async () => {
+      await go.promise;
+      return cache.getOrLoad('inner', async () => 'never');
+    });
+    const inner = cache.getOrLoad('inner', async () => 'row');
+    go.resolve();
+    expect(await Promise.all([outer, inner])).toEqual(['row', 'row']);
+    expect(cache.stats().lanes.default).toMatchObject({ inFlight: 0, queued: 0 });
+  });
+
   it('are refused at once when the queue is full, for all who wait for them, and told of', async () => {
     const { cache } = embeddedCache({ loads: { concurrency: 1, queue: 0 } });
     const { load } = source();
