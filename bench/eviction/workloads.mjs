@@ -1,6 +1,5 @@
 /**
- * Generated requests: keys are whole numbers. What each is like is known in real systems; none of them was used to choose a
- * policy's numbers.
+ * Generated requests: keys are whole numbers. What each is like is known in real systems.
  *
  * @typedef {object} Workload
  * @property {string} name

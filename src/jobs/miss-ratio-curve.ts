@@ -7,8 +7,6 @@ export interface MissRatioCurveOptions {
   entries: number;
   /** The policy of the cache. */
   eviction: EvictionName;
-  /** Sizes to try, as multiples of `entries`. Default a quarter, a half, as now, twice, four times. */
-  factors?: readonly number[];
   /** Most entries of the largest cache that is simulated. More are more exact and cost more. Default 2,048. */
   sampledEntries?: number;
   /**
@@ -18,6 +16,7 @@ export interface MissRatioCurveOptions {
   told?: number;
 }
 
+/** Sizes to try, as multiples of `entries`. */
 const FACTORS = [0.25, 0.5, 1, 2, 4];
 const SAMPLED_ENTRIES = 2_048;
 
@@ -54,9 +53,9 @@ export class MissRatioCurve {
   private readonly counts: boolean;
 
   constructor(options: MissRatioCurveOptions) {
-    const { entries, eviction, factors = FACTORS, sampledEntries = SAMPLED_ENTRIES, told = 1 } = options;
+    const { entries, eviction, sampledEntries = SAMPLED_ENTRIES, told = 1 } = options;
     this.counts = told === 1;
-    const sizes = [...new Set(factors.map((factor) => Math.max(1, Math.round(entries * factor))))].sort(
+    const sizes = [...new Set(FACTORS.map((factor) => Math.max(1, Math.round(entries * factor))))].sort(
       (a, b) => a - b,
     );
     this.rate = Math.min(told, sampledEntries / (sizes.at(-1) as number));

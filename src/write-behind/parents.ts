@@ -1,3 +1,4 @@
+import { atMost } from '../engine/at-most.js';
 import { type Clock, elapsed } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { WriteBuffer } from './write-buffer.js';
@@ -60,15 +61,9 @@ export class Parents {
     if (pending.length === 0) return false;
     const begin = elapsed(this.clock);
     let over = false;
-    let cancel = (): void => undefined;
-    const late = new Promise<void>((resolve) => {
-      cancel = this.clock.after(this.patience, resolve);
-    });
     const work = Promise.all(pending.map(({ parent, shard }) => this.flush(parent, shard, begin, () => over)));
-    await Promise.race([work, late]).finally(() => {
-      over = true;
-      cancel();
-    });
+    await atMost(this.patience, work, this.clock);
+    over = true;
     return true;
   }
 
