@@ -3,6 +3,9 @@ import { type Clock, elapsed } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { WriteBuffer } from './write-buffer.js';
 
+/** The buffer's clock counts whole milliseconds, ours does not: together they may be off by so much. */
+const ROUNDING: Milliseconds = 2;
+
 /** An entity whose rows those of another one refer to. */
 export interface Parent {
   shards: number;
@@ -77,7 +80,7 @@ export class Parents {
       next = await this.turns.take(async () => (over() ? next : parent.flush(shard)));
       const passed = elapsed(this.clock) - begin;
       const due = await parent.buffer.dueIn(shard);
-      if (due === undefined || due + passed > parent.flushDelay) break;
+      if (due === undefined || due + passed > parent.flushDelay + ROUNDING) break;
       await new Promise<void>((resolve) => this.clock.after(PAUSE, resolve));
     }
     if (next !== undefined) parent.wake(shard, next);
@@ -89,5 +92,7 @@ async function pendingOf(parent: Parent): Promise<{ parent: Parent; shard: numbe
   if (parent.paused() !== undefined) return [];
   const { buffer, shards, flushDelay } = parent;
   const due = await Promise.all(Array.from({ length: shards }, (_, shard) => buffer.dueIn(shard)));
-  return due.flatMap((dueIn, shard) => (dueIn !== undefined && dueIn <= flushDelay ? [{ parent, shard }] : []));
+  return due.flatMap((dueIn, shard) =>
+    dueIn !== undefined && dueIn <= flushDelay + ROUNDING ? [{ parent, shard }] : [],
+  );
 }
