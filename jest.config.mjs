@@ -38,8 +38,11 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   // For hanging tests only: how long one takes on a busy machine decides nothing.
   testTimeout: 60_000,
-  // All specs share one Redis, and some of them watch all of its commands or make it forget its scripts.
-  maxWorkers: 1,
+  // Of each worker there is a Redis and a database (global-setup.mjs). More of them than this starve specs of time.
+  maxWorkers: 2,
+  // What a spec has loaded as ES modules is never freed: a worker that has grown to this is replaced. In one process
+  // without an end the suite runs out of heap.
+  workerIdleMemoryLimit: '1GB',
   projects: [
     {
       ...project,

@@ -14,6 +14,7 @@ import { join } from 'node:path';
  * @typedef {object} Services
  * @property {string} databaseUrl a database of this run alone
  * @property {string} redisUrl may be shared with others: write below `namespace` only, and never flush it
+ * @property {{ databaseUrl: string, redisUrl: string }[]} more as many further pairs as were asked for
  * @property {string} namespace random; the keys that contain it are deleted from a shared Redis at the end
  * @property {{ postgres: Origin, redis: Origin }} origin where each was found
  * @property {number[]} pids the processes of this run: the keeper first, then the local servers
@@ -28,9 +29,10 @@ import { join } from 'node:path';
  * @param {object} [options]
  * @param {(line: string) => void} [options.log]
  * @param {Origin[]} [options.origins] where to look
+ * @param {number} [options.more] further databases, each with a Redis process that nobody else uses
  * @returns {Promise<Services>}
  */
-export async function startServices({ log = () => {}, origins = ['env', 'up', 'compose', 'local'] } = {}) {
+export async function startServices({ log = () => {}, origins = ['env', 'up', 'compose', 'local'], more = 0 } = {}) {
   const keeper = fork(join(import.meta.dirname, 'keeper.mjs'), {
     detached: true, // a session of its own: a Ctrl-C in the terminal reaches us, and it then sees us end
     execArgv: [], // not our --inspect or --experimental-vm-modules
@@ -52,7 +54,7 @@ export async function startServices({ log = () => {}, origins = ['env', 'up', 'c
     // 'close', not 'exit': only then have all its messages arrived.
     keeper.once('close', () => reject(new Error(failure ?? `The services could not be started (npm ci?):\n${crash}`)));
     keeper.once('error', reject);
-    keeper.send({ type: 'start', origins }, () => {});
+    keeper.send({ type: 'start', origins, more }, () => {});
   });
   // From here on it must not keep this process alive: when this process ends, that is its sign to clean up.
   keeper.unref();

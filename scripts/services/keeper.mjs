@@ -27,8 +27,11 @@ function tell(message) {
 }
 const log = (/** @type {string} */ line) => tell({ type: 'log', line });
 
-/** @param {Origin[]} origins */
-async function start(origins) {
+/**
+ * @param {Origin[]} origins
+ * @param {number} more
+ */
+async function start(origins, more) {
   /** @type {Partial<Record<Kind, Found>>} */
   const found = {};
   const missing = () => /** @type {Kind[]} */ (['postgres', 'redis']).filter((kind) => !found[kind]);
@@ -48,6 +51,7 @@ async function start(origins) {
   return {
     databaseUrl,
     redisUrl: redis.url,
+    more: await Promise.all(Array.from({ length: more }, (_, index) => startAnother(index + 2, postgres))),
     namespace: run,
     origin: { postgres: postgres.origin, redis: redis.origin },
     pids: [process.pid, postgres.pid, redis.pid].filter((pid) => pid !== undefined),
@@ -132,6 +136,21 @@ async function startLocally(kinds, found) {
   return directory;
 }
 
+/**
+ * For what must not share a Redis with others of this run: a process of our own, wherever the first one was found.
+ * @param {number} number
+ * @param {Found} postgres
+ */
+async function startAnother(number, postgres) {
+  const name = `${run}_${number}`;
+  if (postgres.origin === 'env' || postgres.origin === 'up') undo.push(() => dropDatabase(postgres.url, name));
+  const databaseUrl = await createDatabase(postgres.url, name);
+  /** @type {Partial<Record<Kind, Found>>} */
+  const found = {};
+  await startLocally(['redis'], found);
+  return { databaseUrl, redisUrl: /** @type {Found} */ (found.redis).url };
+}
+
 /** @type {Promise<unknown>} */
 let starting = Promise.resolve();
 let ending = false;
@@ -157,9 +176,9 @@ process.on('disconnect', end);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
-process.on('message', (/** @type {{ type: string, origins: Origin[] }} */ message) => {
+process.on('message', (/** @type {{ type: string, origins: Origin[], more: number }} */ message) => {
   if (message.type === 'stop') return end();
-  starting = start(message.origins);
+  starting = start(message.origins, message.more);
   starting.then((services) => tell({ type: 'ready', services }), fail);
 });
 if (!process.connected) end(); // the parent was gone before we began

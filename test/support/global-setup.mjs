@@ -11,14 +11,18 @@ import { RedisCluster } from '../../scripts/services/redis-cluster.mjs';
 const client = fileURLToPath(new URL('../../examples/storefront/src/generated/prisma/client.ts', import.meta.url));
 const generate = fileURLToPath(new URL('../../scripts/prisma-generate.mjs', import.meta.url));
 
-export default async function globalSetup() {
+/** @param {import('jest').Config & { maxWorkers: number }} config */
+export default async function globalSetup({ maxWorkers }) {
   if (!existsSync(client)) {
     const { status } = spawnSync(process.execPath, [generate], { stdio: ['ignore', 2, 2] });
     if (status !== 0) throw new Error('The Prisma client of the example shop could not be generated.');
   }
-  const services = await startServices({ log: (line) => process.stderr.write(`services: ${line}\n`) });
-  process.env.STRATA_TEST_DATABASE_URL = services.databaseUrl;
-  process.env.STRATA_TEST_REDIS_URL = services.redisUrl;
+  const services = await startServices({
+    log: (line) => process.stderr.write(`services: ${line}\n`),
+    more: maxWorkers - 1,
+  });
+  // A pair for each worker: some specs watch all commands of a Redis, make it forget its scripts, or count locks.
+  process.env.STRATA_TEST_SERVICES = JSON.stringify([services, ...services.more]);
   process.env.STRATA_TEST_NAMESPACE = services.namespace;
   // For apps of specs that do not say where Redis is: a cluster, to see what of the suite holds there, too.
   const cluster =

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 
-/** A real Redis that other specs, runs and people use too: write below a `uniqueNamespace()`, never flush it. */
+/**
+ * A real Redis that the other specs of this worker use, and maybe other runs and people: write below a
+ * `uniqueNamespace()`, never flush it.
+ */
 export function redisUrl(): string {
-  return fromGlobalSetup('STRATA_TEST_REDIS_URL');
+  return ofThisWorker().redisUrl;
 }
 
 /** Nodes of a real Redis Cluster, if `STRATA_TEST_TOPOLOGY=cluster` asks for one: for all specs that do not say where Redis is. */
@@ -11,9 +14,9 @@ export function clusterNodes(): { host: string; port: number }[] | undefined {
   return nodes ? (JSON.parse(nodes) as { host: string; port: number }[]) : undefined;
 }
 
-/** A real Postgres database of this test run. All specs share it. */
+/** A real Postgres database of this test run. All specs of this worker share it. */
 export function databaseUrl(): string {
-  return fromGlobalSetup('STRATA_TEST_DATABASE_URL');
+  return ofThisWorker().databaseUrl;
 }
 
 /**
@@ -22,6 +25,11 @@ export function databaseUrl(): string {
  */
 export function uniqueNamespace(): string {
   return `${fromGlobalSetup('STRATA_TEST_NAMESPACE')}-${randomBytes(4).toString('hex')}`;
+}
+
+function ofThisWorker(): { databaseUrl: string; redisUrl: string } {
+  const all = JSON.parse(fromGlobalSetup('STRATA_TEST_SERVICES'));
+  return all[Number(process.env.JEST_WORKER_ID) - 1];
 }
 
 function fromGlobalSetup(name: string): string {
