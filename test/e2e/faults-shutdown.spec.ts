@@ -102,6 +102,6 @@ describe('shutting down', () => {
     proxy.resume();
     await proxy.stop();
     // The sockets of the proxy and of the spec are closed by now; what a closed client keeps would show here.
-    await until('no socket is left', () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'), 3_000);
+    await until('no socket is left', () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'));
   });
 });

@@ -18,7 +18,7 @@ interface Product {
 }
 
 /** Conditions that say themselves what they wait for. */
-const soon = (condition: () => unknown) => until(String(condition), condition, 5_000);
+const soon = (condition: () => unknown) => until(String(condition), condition);
 
 const suffix = randomBytes(6).toString('hex');
 /** With what needs quotes in it. */

@@ -63,7 +63,7 @@ describe('the cache works', () => {
     await exercise(a, b);
     expect([a.stats().errors, b.stats().errors]).toEqual([0, 0]);
     expect((await admin.keys('*')).filter((key) => !key.startsWith(`${namespace}:`))).toEqual([]);
-  }, 30_000);
+  });
 
   it("with the key prefix of the app's client, and does not hear apps with another one", async () => {
     const open = async (keyPrefix: string): Promise<CacheService> => {
@@ -109,9 +109,9 @@ describe('the cache works', () => {
     await a.evict('film:2');
     expect(await a.getOrLoad('film:3', () => 'loaded')).toBe('loaded');
     const role = async (): Promise<string> => replica.admin.info('replication');
-    await until('the replica is the primary', async () => /role:master/.test(await role()), 30_000);
-    await until('both have followed', () => [a, b].every((cache) => cache.stats().redis?.bus?.lease), 30_000);
-    await until('the eviction is delivered', async () => (await b.get('film:2')) === undefined, 5_000);
+    await until('the replica is the primary', async () => /role:master/.test(await role()));
+    await until('both have followed', () => [a, b].every((cache) => cache.stats().redis?.bus?.lease));
+    await until('the eviction is delivered', async () => (await b.get('film:2')) === undefined);
     await exercise(a, b, 'film:4');
   }, 60_000);
 });

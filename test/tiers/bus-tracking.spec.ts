@@ -163,7 +163,7 @@ describe('the bus (tracking) also tells', () => {
     client.instead = (command) => (command === 'MGET' ? Promise.reject(new Error('lost')) : undefined);
     expect(await cache.getOrLoad('film:1', () => 'old')).toBe('old');
     client.instead = () => undefined;
-    await until('it is not believed any more', () => cache.peek('film:1') === undefined, 2_000);
+    await until('it is not believed any more', () => cache.peek('film:1') === undefined);
     await until('it hears itself', () => cache.stats().redis?.bus?.lease);
     expect(cache.peek('film:1')).toBeUndefined();
     expect(await cache.getOrLoad('film:1', () => 'new')).toBe('new');

@@ -169,7 +169,7 @@ export async function commandsDuring(
 }
 
 /** Waits for a condition; fails, telling `what`, if it does not come true in time. */
-export async function until(what: string, condition: () => unknown, within = 10_000): Promise<void> {
+export async function until(what: string, condition: () => unknown, within = 30_000): Promise<void> {
   const end = performance.now() + within;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`Did not happen within ${within} ms: ${what}.`);

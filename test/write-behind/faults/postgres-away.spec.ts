@@ -77,7 +77,7 @@ it('Postgres away while hot rows are written: no more memory than the rows need,
   proxy.restore();
   const back = performance.now();
   await eventually(async () => (await items.stats()).dirty === 0);
-  expect(performance.now() - back).toBeLessThan(5_000);
+  expect(performance.now() - back).toBeLessThan(20_000);
   const last = Array.from({ length: KEYS }, (_, i) =>
     Math.max(...[...Array(KEYS).keys()].map((k) => n - k).filter((m) => m % KEYS === i)),
   );

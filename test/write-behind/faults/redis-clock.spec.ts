@@ -59,7 +59,7 @@ describe('the clock of Redis is set back', () => {
     const begin = performance.now();
     const { items } = await worker();
     await eventually(async () => (await items.stats()).dirty === 0);
-    expect(performance.now() - begin).toBeLessThan(8_000); // and not hours
+    expect(performance.now() - begin).toBeLessThan(30_000); // and not hours
     expect(await here.rows()).toEqual(
       itemsOf('k', 40, 1)
         .map((row) => (row.id === 'k0' ? { ...row, n: 2 } : row))

@@ -31,7 +31,7 @@ describe(`an app that ends with ${ROWS} rows pending`, () => {
     const { here, app } = await pending(60);
     const begin = performance.now();
     await app.close();
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(20_000);
     const [line = ''] = app.log.filter((text) => text.includes('pending rows stay in Redis'));
     const left = Number.parseInt(line, 10);
     expect(left).toBeGreaterThan(0);
