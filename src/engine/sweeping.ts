@@ -14,12 +14,9 @@ export class Sweep {
   /** How many entries were thrown away. */
   removed = 0;
   private readonly keys: Iterator<string>;
-  /** A walk ends, whatever is added meanwhile. */
-  private left: number;
 
   constructor(private readonly core: Core) {
     this.keys = (core.memory?.keys() ?? [])[Symbol.iterator]();
-    this.left = core.memory?.size ?? 0;
   }
 
   /** Goes on for about so long; whether that was all. */
@@ -28,8 +25,8 @@ export class Sweep {
     const now = this.core.clock.now();
     do {
       for (let i = 0; i < AT_ONCE; i++) {
-        const next = this.left-- > 0 ? this.keys.next() : undefined;
-        if (next === undefined || next.done) return true;
+        const next = this.keys.next();
+        if (next.done) return true;
         this.look(next.value, now);
       }
     } while (performance.now() < end);

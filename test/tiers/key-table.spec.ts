@@ -42,3 +42,40 @@ describe('a key table of many maps', () => {
     expect(Math.max(...sizes)).toBeLessThan(20_000);
   });
 });
+
+describe('a walk through the keys of a key table', () => {
+  it('meets each one that is there all the while, and ends although others are added at every step', () => {
+    const table = new KeyTable(10);
+    const first = Array.from({ length: 1_000 }, (_, i) => `key:${i}`);
+    for (const key of first) table.add(key, 0);
+    const met = new Set<string>();
+    for (const key of table.keys()) {
+      met.add(key);
+      table.add(`added:${table.size}`, table.size); // a walk that went on to these would never end
+      if (met.size > first.length) break;
+    }
+    expect([...met]).toEqual(first);
+  });
+
+  it('meets each one that stays, whatever is removed and added', () => {
+    const step = fc.record({ remove: fc.nat(199), add: fc.nat(9) });
+    fc.assert(
+      fc.property(fc.constantFrom(10, 100_000), fc.array(step, { maxLength: 100 }), (most, steps) => {
+        const table = new KeyTable(most);
+        for (let i = 0; i < 200; i++) table.add(`key:${i}`, i);
+        const staying = new Set(Array.from({ length: 200 }, (_, i) => `key:${i}`));
+        const met = new Set<string>();
+        let n = 0;
+        for (const key of table.keys()) {
+          expect(met.has(key)).toBe(false);
+          met.add(key);
+          const now = steps[n++];
+          if (now === undefined) continue;
+          if (staying.delete(`key:${now.remove}`)) table.remove(`key:${now.remove}`);
+          for (let i = 0; i < now.add; i++) table.add(`added:${n}:${i}`, 0);
+        }
+        expect([...staying].filter((key) => !met.has(key))).toEqual([]);
+      }),
+    );
+  });
+});

@@ -31,6 +31,10 @@ const IN_A_ROW = 4;
 /** Most keys of which more is known than that they are asked for. */
 const MAX_KEYS = 16_384;
 
+/** So many of the oldest are looked at for each new one; meanwhile there may be so many too many. */
+const MOST_LOOKS = 64;
+const MOST_OVER = 1_024;
+
 /** Of a memory for so many entries one key out of how many is observed: where there are few keys, few would say nothing. */
 export function oneOf(maxEntries: number): number {
   if (maxEntries > 100_000) return 64;
@@ -152,17 +156,22 @@ export class ObservedKeys {
   }
 
   private add(key: EncodedKey): ObservedKey {
-    if (this.keys.size >= MAX_KEYS) this.dropOldest();
+    if (this.keys.size >= MAX_KEYS) this.makeRoom();
     const observed = new ObservedKey(key, firstSegment(key) ?? NO_PREFIX);
     this.keys.set(key, observed);
     return observed;
   }
 
-  private dropOldest(): void {
-    const [oldest] = this.keys.values();
-    if (!oldest) return;
-    this.countHits(oldest);
-    this.keys.delete(oldest.key);
+  /** The oldest go; but what has an entry is still asked for, and what is asked for most is often the oldest. */
+  private makeRoom(): void {
+    for (let looks = 0; looks < MOST_LOOKS && this.keys.size >= MAX_KEYS; looks++) {
+      const [oldest] = this.keys.values();
+      if (!oldest) return;
+      this.countHits(oldest);
+      this.keys.delete(oldest.key);
+      const stays = !oldest.ended && !this.isOver(oldest) && this.keys.size < MAX_KEYS + MOST_OVER;
+      if (stays) this.keys.set(oldest.key, oldest);
+    }
   }
 
   /** Why there was nothing to answer with; `undefined` if memory has the value and did not trust it. */

@@ -38,8 +38,15 @@ export class KeyTable {
     this.size--;
   }
 
+  /** Each of those that are there all the while. A walk ends, whatever is added meanwhile: that lengthens no map's turn. */
   *keys(): IterableIterator<string> {
-    for (const map of this.maps) yield* map.keys();
+    for (const map of this.maps) {
+      let left = map.size;
+      for (const key of map.keys()) {
+        if (left-- === 0) break;
+        yield key;
+      }
+    }
   }
 
   private mapOf(key: string): Map<string, number> {
