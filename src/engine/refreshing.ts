@@ -55,11 +55,12 @@ export class Refreshing {
 
   /**
    * Loads a key again, if what it has still came from the source `from`: a backup, whose primary may be back. Readers have that
-   * value until the load has ended, and keep it when it fails. Resolves with the source of what is there then.
+   * value until the load has ended, and keep it when it fails. Resolves with the source of what is there then: with `from` also if
+   * somebody else is loading it.
    */
   async replace(key: string, load: Loader, policy: ResolvedPolicy, from: string): Promise<string | undefined> {
     const { core, running } = this;
-    if (running.has(key)) return undefined;
+    if (running.has(key)) return from;
     running.add(key);
     core.background.begin();
     const flight = core.flights.start(key, core.prefixes.markersOf(key, policy.tags));
@@ -70,7 +71,8 @@ export class Refreshing {
       const lookup = core.remote && policy.redis ? await this.lookQuietly(flight) : undefined;
       const there = lookup ? lookup.fresh : core.memory?.peek(key);
       // What is gone, or is at its end, or came from elsewhere, is no business of this load any more.
-      if (there?.source !== from || lookup?.claimed || there.expiresAt <= core.clock.now()) return there?.source;
+      if (there === undefined || there.expiresAt <= core.clock.now()) return undefined;
+      if (there.source !== from || lookup?.claimed) return there.source;
       if (core.epochs.since(there.epoch, there.markers) !== 'valid') return undefined;
       flight.shown = there;
       flying = true;

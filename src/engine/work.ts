@@ -111,7 +111,8 @@ export class Work {
     const { core, flight, policy, lookup } = this;
     // Another process may have room for what this one has not.
     if (flight.claim === undefined || !flight.kept || error instanceof OverloadError) return false;
-    if (flight.shown !== undefined) return true;
+    // When what came from a backup is tried again is for its chain to say.
+    if (flight.shown !== undefined) return !flight.replaces;
     return this.hides(error) && standIn(core, flight, policy, lookup) !== undefined;
   }
 

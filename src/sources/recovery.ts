@@ -10,7 +10,10 @@ export interface Provisional {
   source: string;
   /** After that it is not there any more. */
   until: Milliseconds;
-  /** Loads it from the primary alone; resolves with the source of what is there then. Rejects if the primary fails. */
+  /**
+   * Loads it from the primary alone; resolves with the source of what is there then, `undefined` if nothing is. Rejects if the
+   * primary fails.
+   */
   reload(from: string): Promise<string | undefined>;
 }
 
@@ -24,6 +27,9 @@ const AT_ONCE = 2;
 export class Recovery {
   /** By id; who waits longest is first, and leaves when there are too many. */
   private readonly waiting = new Map<string, Provisional>();
+  /** Of what waits again: the turn in which it was tried. */
+  private readonly tried = new WeakMap<Provisional, number>();
+  private turn = 0;
   private running = false;
   private stopTimer: (() => void) | undefined;
   recovered = 0;
@@ -67,10 +73,13 @@ export class Recovery {
   private async work(): Promise<void> {
     if (this.running) return;
     this.running = true;
+    this.turn++;
     this.stopTimer?.();
     this.stopTimer = undefined;
     try {
-      if (await this.one()) await Promise.all(Array.from({ length: AT_ONCE }, () => this.others()));
+      const first = this.take();
+      if (first && (await this.replaces(first)))
+        await Promise.all(Array.from({ length: AT_ONCE }, () => this.others()));
     } finally {
       this.running = false;
       this.plan();
@@ -78,30 +87,37 @@ export class Recovery {
   }
 
   private async others(): Promise<void> {
-    while (this.waiting.size > 0 && (await this.one()));
+    for (let next = this.take(); next && (await this.replaces(next)); next = this.take());
   }
 
   /** False: the primary is not back, and the value waits again. */
-  private async one(): Promise<boolean> {
-    const value = this.take();
-    if (!value) return true;
+  private async replaces(value: Provisional): Promise<boolean> {
     try {
       const source = await value.reload(value.source);
-      if (source !== undefined && source !== value.source) this.recovered++;
+      // It was not its turn, or another process is at it: it may still be needed.
+      if (source === value.source) this.waitAgain(value);
+      else if (source !== undefined) this.recovered++;
       return true;
     } catch (error) {
       // It would be the same again: the value ends with its life.
       if (this.answers(error)) return true;
       // The load told its error; what waits is tried again.
-      if (!this.waiting.has(value.id)) this.waiting.set(value.id, value);
+      this.waitAgain(value);
       return false;
     }
   }
 
-  /** The next one that still lives. */
+  private waitAgain(value: Provisional): void {
+    if (this.waiting.has(value.id)) return; // a newer one
+    this.tried.set(value, this.turn);
+    this.waiting.set(value.id, value);
+  }
+
+  /** The next one that still lives and was not tried in this turn. */
   private take(): Provisional | undefined {
     const now = this.clock.now();
     for (const [id, value] of this.waiting) {
+      if (this.tried.get(value) === this.turn) return undefined; // these come last
       this.waiting.delete(id);
       if (value.until > now) return value;
     }

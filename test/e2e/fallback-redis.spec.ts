@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
+import { STATE_OFFSET, VALUE_STATE } from '../../src/engine/entry-format.js';
 import { Cacheable, Fallback, SourceChain } from '../../src/index.js';
 import { until, useWorld } from './world.js';
 
@@ -74,6 +75,20 @@ describe('sources of values that processes share', () => {
         tags: ['films'],
       });
     }
+  });
+
+  it('are replaced soon, although they were asked for in vain before', async () => {
+    state.down = true;
+    const { cache } = await world.app();
+    const chain = sourcesOf('films');
+    await cache.getOrLoad('k', chain.loader(7), { ttl: '5m' });
+    await until('they are asked for', () => cache.stats().refreshes >= 2);
+    await cache.idle();
+    // Nobody is told to wait: when the primary is tried again is for the chain to say.
+    expect(await world.redis.getrange(world.entry('k'), STATE_OFFSET, STATE_OFFSET)).toBe(VALUE_STATE);
+    state.down = false;
+    await until('it is replaced', () => chain.stats().recovered === 1);
+    expect(await cache.get('k')).toBe('film 7');
   });
 
   it('are left alone when another process was faster', async () => {
