@@ -88,6 +88,7 @@ describe('sources of values that processes share', () => {
     expect(await world.redis.getrange(world.entry('k'), STATE_OFFSET, STATE_OFFSET)).toBe(VALUE_STATE);
     state.down = false;
     await until('it is replaced', () => chain.stats().recovered === 1);
+    await cache.idle();
     expect(await cache.get('k')).toBe('film 7');
   });
 
