@@ -85,9 +85,9 @@ export class S3FifoModel implements EvictionModel {
     const step = 1 / Math.max(1, size);
     const sinceSmall = take(this.leftSmall, key);
     if (sinceSmall <= size) {
-      if (sinceSmall <= 0.1 * size) this.share = Math.min(0.9, this.share + step);
+      if (sinceSmall <= 0.15 * size) this.share = Math.min(0.9, this.share + step);
       this.main.push(key);
-    } else if (take(this.leftMain, key) <= 0.1 * size) {
+    } else if (take(this.leftMain, key) <= 0.2 * size) {
       this.share = Math.max(0.02, this.share - step);
       this.main.push(key);
     } else {
