@@ -99,7 +99,7 @@ export class CacheLifecycle
   /** Not earlier: jobs call the app's methods, which may need what other modules prepare. */
   async onApplicationBootstrap(): Promise<void> {
     try {
-      this.jobs.start(this.schedulerRegistry());
+      await this.jobs.start(this.schedulerRegistry());
     } catch (error) {
       await this.stop();
       throw error;

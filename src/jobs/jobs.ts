@@ -2,8 +2,9 @@ import { AsyncResource } from 'node:async_hooks';
 import type { SchedulerRegistry } from '@nestjs/schedule';
 import { CacheUnavailableError } from '../cache.errors.js';
 import type { WarmSite } from '../decorators/warm-site.js';
+import { atMost } from '../engine/at-most.js';
 import type { Cache } from '../engine/cache.js';
-import type { Clock } from '../engine/clock.js';
+import { type Clock, SystemClock } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 import type { Lease, RemoteServer, RemoteTierFactory } from '../tiers/tier.js';
 import { CacheJobs, type JobsCache } from './cache-jobs.js';
@@ -44,6 +45,8 @@ export class Jobs {
   private server: RemoteServer | undefined;
   private readonly looked: { cache: Cache; jobs: CacheJobs; cancelClear: (() => void) | undefined }[] = [];
   private beginning: Promise<void> | undefined;
+  /** What the start may wait for. */
+  private readonly warming = new Set<Promise<void>>();
   private stopped: Promise<void> | undefined;
 
   constructor(
@@ -51,8 +54,11 @@ export class Jobs {
     private readonly context: JobsContext,
   ) {}
 
-  /** `registry`: the app's own, or one that only the cache knows. */
-  start(registry: SchedulerRegistry): void {
+  /**
+   * `registry`: the app's own, or one that only the cache knows. Resolves when this process has done its part of the warm-up, or
+   * `jobs.warm.wait` is over.
+   */
+  async start(registry: SchedulerRegistry): Promise<void> {
     const { options, context } = this;
     const caches = context.caches();
     const [root] = caches;
@@ -68,6 +74,8 @@ export class Jobs {
     const lead: Job = { name: jobName('lead'), every, run: () => this.leadership?.tick() };
     schedule.add(lead);
     this.beginning = this.begin(schedule, lead);
+    const { wait } = options.warm;
+    if (wait > 0) await atMost(wait, this.beginning, context.clock, new SystemClock());
   }
 
   /** Stops everything and waits for it. The caller sees to the deadline. */
@@ -76,14 +84,21 @@ export class Jobs {
     return this.stopped;
   }
 
-  /** The first steps; the app does not wait for them. */
+  /** The first steps; without `jobs.warm.wait` the app does not wait for them. */
   private async begin(schedule: Schedule, lead: Job): Promise<void> {
     await this.server?.connect();
     await schedule.run(lead);
     for (const { cache, jobs } of this.looked) {
       const run = (signal: AbortSignal) => jobs.fetch(() => !signal.aborted);
-      if (!this.leadership?.term) void schedule.run({ name: `${jobName('warm', cache.name)} (start)`, every: 0, run });
+      if (this.leadership?.term) continue;
+      this.noteWarming(schedule.run({ name: `${jobName('warm', cache.name)} (start)`, every: 0, run }));
     }
+    await Promise.all(this.warming);
+  }
+
+  private noteWarming(work: Promise<void>): void {
+    this.warming.add(work);
+    void work.finally(() => this.warming.delete(work));
   }
 
   private async end(): Promise<void> {
@@ -131,7 +146,7 @@ export class Jobs {
   private elected(term: Lease): void {
     for (const { cache, jobs } of this.looked) {
       jobs.deposed();
-      if (!term.signal.aborted) this.runWarm(cache, jobs, 'start');
+      if (!term.signal.aborted) this.noteWarming(this.runWarm(cache, jobs, 'start'));
     }
   }
 
@@ -140,17 +155,17 @@ export class Jobs {
     if (!looked || this.stopped) return;
     looked.cancelClear?.();
     const warm = (): void => {
-      if (this.leadership?.term) this.runWarm(cache, looked.jobs, 'clear');
+      if (this.leadership?.term) void this.runWarm(cache, looked.jobs, 'clear');
     };
     looked.cancelClear = this.context.clock.after(AFTER_CLEAR, () => this.scope.runInAsyncScope(warm));
   }
 
   /** Never together with the look for what expires: it waits for that, and takes its name. */
-  private runWarm(cache: Cache, jobs: CacheJobs, reason: WarmReason): void {
+  private async runWarm(cache: Cache, jobs: CacheJobs, reason: WarmReason): Promise<void> {
     const { schedule } = this;
     if (!schedule || !this.options.warm.enabled) return;
     const run = (signal: AbortSignal) => this.warm(jobs, reason, signal);
-    void schedule.runNext({ name: jobName('warm', cache.name), every: 0, run });
+    await schedule.runNext({ name: jobName('warm', cache.name), every: 0, run });
   }
 
   /** That Redis is away is told by its connection. */

@@ -160,6 +160,35 @@ describe('warm-up with Redis', () => {
     expect(films.loads).toEqual([[7]]);
   });
 
+  it('is over before the app takes requests, if it is to wait for that', async () => {
+    const first = await world.jobsApp({ providers: [Films], jobs });
+    await ask(2_000, () => first.get(Films).find(7));
+    await first.close();
+    const waiting = { ...jobs, warm: { wait: '1m' as const } };
+    const leader = await world.jobsApp({ providers: [Films], jobs: waiting, schema: 2 });
+    expect(leader.get(Films).loads).toEqual([[7]]);
+    expect(await leader.cache.get(['film', 7])).toBe('film 7');
+    // Another process has little to do: what Redis has comes into its memory.
+    const other = await world.jobsApp({ providers: [Films], jobs: waiting, schema: 2 });
+    expect(await other.cache.get(['film', 7])).toBe('film 7');
+    expect(other.get(Films).loads).toEqual([]);
+  });
+
+  it('is waited for no longer than said, and goes on after that', async () => {
+    const first = await world.jobsApp({ providers: [Films], jobs });
+    await ask(2_000, () => first.get(Films).find(7));
+    await first.close();
+    const films = new Films();
+    let finish = (_row: string): void => undefined;
+    films.answer = () => new Promise((resolve) => (finish = resolve));
+    const provider = { provide: Films, useValue: films };
+    const app = await world.jobsApp({ providers: [provider], jobs: { ...jobs, warm: { wait: 50 } }, schema: 2 });
+    await until('it is being loaded', () => films.loads.length === 1);
+    expect(app.cache.peek(['film', 7])).toBeUndefined();
+    finish('late');
+    await until('it is stored', () => app.cache.peek(['film', 7]) === 'late');
+  });
+
   it('brings into memory what Redis has already, without loading it', async () => {
     const first = await world.jobsApp({ providers: [Films], jobs });
     await ask(2_000, () => first.get(Films).find(7));

@@ -18,7 +18,8 @@ export function storefrontCache(settings: Settings): DynamicModule {
     memory: { maxEntries: settings.memoryEntries },
     schema: settings.schema,
     // What is asked for most is loaded ahead: before it expires, after a deploy, after a clear.
-    jobs: { warm: { enabled: settings.warm } },
+    // A page for each product, and lists. Visitors of a new version meet a shop that knows what the old one was asked for.
+    jobs: { warm: { enabled: settings.warm, keys: 5_000, wait: '10s' } },
     // Prices come out of both tiers as what Prisma gave, not as text.
     types: [Prisma.Decimal],
     policies: {
