@@ -3,6 +3,7 @@
 const SUITES = {
   advice: './advice/run.mjs',
   eviction: './eviction/run.mjs',
+  jobs: './jobs/run.mjs',
   memory: './memory/run.mjs',
 };
 

@@ -96,7 +96,7 @@ export class CacheLifecycle
     }
   }
 
-  /** Not earlier: jobs call the app's methods, which may need what other modules prepare. */
+  /** Not earlier: jobs call the app's methods, which may need what other modules prepare in their `onModuleInit`. */
   async onApplicationBootstrap(): Promise<void> {
     try {
       await this.jobs.start(this.schedulerRegistry());

@@ -45,16 +45,27 @@ async function start(origins, more) {
   if (shared(postgres)) undo.push(() => dropDatabase(postgres.url, run));
   const databaseUrl = await createDatabase(postgres.url, run);
   if (shared(redis)) undo.push(() => deleteKeysOf(redis.url, run));
+  // All settled, as below.
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: more }, (_, index) => startAnother(index + 2, postgres)),
+  );
+  const others = outcomes.map((outcome) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    throw new Error(
+      `Each further worker of the tests needs a Redis process of its own: ${outcome.reason.message}\n` +
+        '  Or use one worker: npm test -- --maxWorkers=1',
+    );
+  });
   log(
     `PostgreSQL (${postgres.origin}) ${withoutPassword(databaseUrl)}, Redis (${redis.origin}) ${withoutPassword(redis.url)}`,
   );
   return {
     databaseUrl,
     redisUrl: redis.url,
-    more: await Promise.all(Array.from({ length: more }, (_, index) => startAnother(index + 2, postgres))),
+    more: others.map(({ databaseUrl, redisUrl }) => ({ databaseUrl, redisUrl })),
     namespace: run,
     origin: { postgres: postgres.origin, redis: redis.origin },
-    pids: [process.pid, postgres.pid, redis.pid].filter((pid) => pid !== undefined),
+    pids: [process.pid, postgres.pid, redis.pid, ...others.map(({ pid }) => pid)].filter((pid) => pid !== undefined),
     directory,
   };
 }
@@ -148,7 +159,8 @@ async function startAnother(number, postgres) {
   /** @type {Partial<Record<Kind, Found>>} */
   const found = {};
   await startLocally(['redis'], found);
-  return { databaseUrl, redisUrl: /** @type {Found} */ (found.redis).url };
+  const { url, pid } = /** @type {Found} */ (found.redis);
+  return { databaseUrl, redisUrl: url, pid };
 }
 
 /** @type {Promise<unknown>} */

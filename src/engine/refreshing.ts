@@ -68,8 +68,10 @@ export class Refreshing {
     flight.replaces = true;
     let flying = false;
     try {
-      const lookup = core.remote && policy.redis ? await this.lookQuietly(flight) : undefined;
+      const asks = core.remote !== undefined && policy.redis;
+      const lookup = asks ? await this.lookQuietly(flight) : undefined;
       const there = lookup ? lookup.fresh : core.memory?.peek(key);
+      if (there === undefined && asks && !lookup) return from; // Redis did not answer: it may be there still
       // What is gone, or is at its end, or came from elsewhere, is no business of this load any more.
       if (there === undefined || there.expiresAt <= core.clock.now()) return undefined;
       if (there.source !== from || lookup?.claimed) return there.source;

@@ -24,7 +24,8 @@ export interface WarmOptions {
   timeLimit?: Duration;
   /**
    * For how long the start of the app waits for its warm-up, in `onApplicationBootstrap`, before it takes requests. Default 0: it
-   * does not wait. Longer: fewer misses after a deploy, and a later start. Without an effect while there is nothing to load.
+   * does not wait. Longer: fewer misses after a deploy, and a later start. At most `timeLimit`. The process that leads waits for its
+   * loads, any other one until it has fetched what Redis has by then.
    */
   wait?: Duration;
   /** How often the process that leads looks for popular keys that are about to expire. Default `'10s'`. */
@@ -134,12 +135,15 @@ function resolveWarm(check: Check, options: WarmOptions): ResolvedJobs['warm'] {
   if (!Array.isArray(always) || !always.every(isKey)) {
     check.fail('always', always, "Pass an array of keys: [['settings']].");
   }
+  const timeLimit = check.time('timeLimit', options.timeLimit, 60_000, 1);
+  const wait = check.time('wait', options.wait, 0, 0);
+  if (wait > timeLimit) check.fail('wait', options.wait, 'Pass a timeLimit that is as long: a warm-up ends with that.');
   return {
     enabled: flag(check, 'enabled', options.enabled),
     keys: count(check, 'keys', options.keys, 1_000, 1, 100_000),
     concurrency: count(check, 'concurrency', options.concurrency, 4, 1, 1_000),
-    timeLimit: check.time('timeLimit', options.timeLimit, 60_000, 1),
-    wait: check.time('wait', options.wait, 0, 0),
+    timeLimit,
+    wait,
     every: check.time('every', options.every, 10_000, SHORTEST),
     atLeast: count(check, 'atLeast', options.atLeast, 10, 1, 1_000_000),
     learnEvery: check.time('learnEvery', options.learnEvery, 10_000, SHORTEST),

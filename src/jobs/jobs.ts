@@ -11,7 +11,7 @@ import { CacheJobs, type JobsCache } from './cache-jobs.js';
 import { jobName, leaderKey } from './job-names.js';
 import type { ResolvedJobs } from './jobs.options.js';
 import { Leadership } from './leadership.js';
-import { type Job, Schedule } from './schedule.js';
+import { type Job, LONGEST_INTERVAL, Schedule } from './schedule.js';
 import { sweepMemory } from './sweep.job.js';
 import type { JobsLog, WarmReason } from './warm/warm-up.js';
 
@@ -75,7 +75,11 @@ export class Jobs {
     schedule.add(lead);
     this.beginning = this.begin(schedule, lead);
     const { wait } = options.warm;
-    if (wait > 0) await atMost(wait, this.beginning, context.clock, new SystemClock());
+    if (wait === 0) return;
+    // Nothing listens yet, and timers of the cache keep no process alive: it must not end here.
+    const alive = setInterval(() => undefined, LONGEST_INTERVAL);
+    await atMost(wait, this.beginning, context.clock, new SystemClock());
+    clearInterval(alive);
   }
 
   /** Stops everything and waits for it. The caller sees to the deadline. */

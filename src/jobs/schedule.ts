@@ -4,7 +4,7 @@ import { type Clock, SystemClock } from '../engine/clock.js';
 import type { Milliseconds } from '../engine/duration.js';
 
 /** `setInterval` fires at once for more than this. */
-const LONGEST_INTERVAL = 2 ** 31 - 1;
+export const LONGEST_INTERVAL = 2 ** 31 - 1;
 
 /** Something done again and again. */
 export interface Job {

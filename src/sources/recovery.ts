@@ -17,6 +17,9 @@ export interface Provisional {
   reload(from: string): Promise<string | undefined>;
 }
 
+/** What an attempt says of the primary. */
+type Asked = 'back' | 'away' | 'not asked';
+
 /** So many are loaded again at the same time. */
 const AT_ONCE = 2;
 
@@ -69,7 +72,7 @@ export class Recovery {
     });
   }
 
-  /** One first: only if the primary gave that, all others are worth trying. */
+  /** One after the other, until the primary gave one: only then all others are worth trying. */
   private async work(): Promise<void> {
     if (this.running) return;
     this.running = true;
@@ -77,9 +80,12 @@ export class Recovery {
     this.stopTimer?.();
     this.stopTimer = undefined;
     try {
-      const first = this.take();
-      if (first && (await this.replaces(first)))
-        await Promise.all(Array.from({ length: AT_ONCE }, () => this.others()));
+      let primary: Asked | undefined;
+      do {
+        const next = this.take();
+        primary = next && (await this.ask(next));
+      } while (primary === 'not asked');
+      if (primary === 'back') await Promise.all(Array.from({ length: AT_ONCE }, () => this.others()));
     } finally {
       this.running = false;
       this.plan();
@@ -87,23 +93,24 @@ export class Recovery {
   }
 
   private async others(): Promise<void> {
-    for (let next = this.take(); next && (await this.replaces(next)); next = this.take());
+    for (let next = this.take(); next && (await this.ask(next)) !== 'away'; next = this.take());
   }
 
-  /** False: the primary is not back, and the value waits again. */
-  private async replaces(value: Provisional): Promise<boolean> {
+  /** Has a value replaced, if the primary is back. If it is away, the value waits again. */
+  private async ask(value: Provisional): Promise<Asked> {
     try {
       const source = await value.reload(value.source);
       // It was not its turn, or another process is at it: it may still be needed.
       if (source === value.source) this.waitAgain(value);
-      else if (source !== undefined) this.recovered++;
-      return true;
+      if (source === value.source || source === undefined) return 'not asked';
+      this.recovered++;
+      return 'back';
     } catch (error) {
       // It would be the same again: the value ends with its life.
-      if (this.answers(error)) return true;
+      if (this.answers(error)) return 'back';
       // The load told its error; what waits is tried again.
       this.waitAgain(value);
-      return false;
+      return 'away';
     }
   }
 

@@ -79,7 +79,7 @@ describe('jobs in the SchedulerRegistry', () => {
     const jobs = {
       lease: '1ms',
       sweep: { every: 'often', slices: 2 },
-      warm: { keys: 0, concurrency: 1.5 },
+      warm: { keys: 0, concurrency: 1.5, wait: '2m' },
       advise: { hitRatio: 90 },
       swepe: {},
     };
@@ -92,6 +92,7 @@ describe('jobs in the SchedulerRegistry', () => {
       'jobs.swepe',
       'jobs.warm.concurrency',
       'jobs.warm.keys',
+      'jobs.warm.wait',
     ]);
   });
 

@@ -54,3 +54,12 @@ it('tries one at a time while the primary is away, another one each time', async
   await clock.advance(EVERY);
   expect([recovery.size, recovery.recovered]).toEqual([0, 3]);
 });
+
+it('takes no value that was not asked for as a sign that the primary is back', async () => {
+  const { clock, recovery, asked, note } = start();
+  note('claimed', 'replica');
+  for (let id = 0; id < 5; id++) note(`k${id}`, new Error('down'), 'primary');
+  await clock.advance(EVERY);
+  expect(asked).toEqual(['claimed', 'k0']);
+  expect([recovery.size, recovery.recovered]).toEqual([6, 0]);
+});

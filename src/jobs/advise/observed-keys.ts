@@ -75,6 +75,7 @@ export class ObservedKeys {
   readonly one: number;
   private readonly limit: number;
   private readonly keys = new Map<EncodedKey, ObservedKey>();
+  private oldest = this.keys.values();
   private figures = new KeyFigures();
   /** Whether the curve is told: only while entries have to leave, for nobody would ask it otherwise. */
   curveIsWanted = false;
@@ -165,13 +166,23 @@ export class ObservedKeys {
   /** The oldest go; but what has an entry is still asked for, and what is asked for most is often the oldest. */
   private makeRoom(): void {
     for (let looks = 0; looks < MOST_LOOKS && this.keys.size >= MAX_KEYS; looks++) {
-      const [oldest] = this.keys.values();
+      const oldest = this.nextOldest();
       if (!oldest) return;
       this.countHits(oldest);
       this.keys.delete(oldest.key);
       const stays = !oldest.ended && !this.isOver(oldest) && this.keys.size < MAX_KEYS + MOST_OVER;
       if (stays) this.keys.set(oldest.key, oldest);
     }
+  }
+
+  /** One iterator for all looks: a new one would walk over the holes of all that left before. */
+  private nextOldest(): ObservedKey | undefined {
+    let next = this.oldest.next();
+    if (next.done) {
+      this.oldest = this.keys.values();
+      next = this.oldest.next();
+    }
+    return next.value;
   }
 
   /** Why there was nothing to answer with; `undefined` if memory has the value and did not trust it. */
