@@ -46,6 +46,22 @@ export const BREAKS = {
           },
       ),
   },
+  'leaky-breaker': {
+    what: 'let every fifth call through an open breaker',
+    rules: [3],
+    faults: ['primary-down', 'primary-hangs'],
+    make({ replace }) {
+      let calls = 0;
+      replace(
+        'Source',
+        'throughBreaker',
+        (throughBreaker) =>
+          function (call) {
+            return this.broken && ++calls % 5 === 0 ? this.attempt(call, call.signal) : throughBreaker.call(this, call);
+          },
+      );
+    },
+  },
   'long-life': {
     what: 'keep what a backup gave as long as what the primary gave',
     rules: [4, 5],

@@ -77,7 +77,9 @@ function primaryLoad({ looks }, steps, { halfOpenAfter }, fail) {
       const may = 1 + Math.ceil((last.at - first.at) / halfOpenAfter);
       tries += tried;
       allowed += may;
-      if (tried > may) fail(3, `${chain}: ${tried} tries of the primary while its breaker was open, not ${may}`);
+      if (tried <= may) continue;
+      const during = nameOf(steps, steps.filter(({ begin }) => begin < last.at).at(-1)?.step ?? 0);
+      fail(3, `${during}: ${chain}: ${tried} tries of the primary while its breaker was open, not ${may}`);
     }
   }
   for (const { name, away, begin, end } of steps) {
@@ -88,18 +90,15 @@ function primaryLoad({ looks }, steps, { halfOpenAfter }, fail) {
   return { tries, allowed };
 }
 
-/** Looks, one after the other, between which a breaker was not closed. */
+/** Looks, one after the other, between which a breaker was not closed: it may close and open again from one to the next. */
 function openStretches(looks, chain) {
-  const stretches = [];
-  let current = [];
+  const stretches = new Map();
   for (const look of looks) {
-    if (!isClosed(look, chain)) current.push(look);
-    else if (current.length > 0) {
-      stretches.push(current);
-      current = [];
-    }
+    if (isClosed(look, chain)) continue;
+    const { opened } = look.primaries.get(chain);
+    stretches.set(opened, [...(stretches.get(opened) ?? []), look]);
   }
-  return [...stretches, current].filter(({ length }) => length > 1);
+  return [...stretches.values()].filter(({ length }) => length > 1);
 }
 
 /** Begun, not ended: those that were under way when the breaker opened are no tries of an open one. */

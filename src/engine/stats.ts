@@ -75,6 +75,8 @@ export interface SourceStats {
   source: string;
   /** `closed`: it is asked. `open`: it is not. `half-open`: one call finds out whether it is back. */
   breaker: 'closed' | 'open' | 'half-open';
+  /** How often its breaker has opened. A call that tries an open one in vain does not open it anew. */
+  opened: number;
   /** Attempts that answered. An error that does not count as a failure (404) is an answer. */
   successes: number;
   /** Attempts that failed, timeouts included. */

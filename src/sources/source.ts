@@ -70,7 +70,16 @@ export class Source {
   private readonly latencies = new LatencyWindow();
   /** Its own errors for calls that it was not asked for: those of a chain within it are failures like others. */
   private readonly refusals = new WeakSet<SourceUnavailableError>();
-  private counts = { successes: 0, failures: 0, timeouts: 0, refused: 0, cancelled: 0, retries: 0, inFlight: 0 };
+  private counts = {
+    opened: 0,
+    successes: 0,
+    failures: 0,
+    timeouts: 0,
+    refused: 0,
+    cancelled: 0,
+    retries: 0,
+    inFlight: 0,
+  };
   /** Answers that were taken. */
   chosen = 0;
 
@@ -81,7 +90,7 @@ export class Source {
     onClose: () => void,
   ) {
     this.limiter = options.concurrency ? laneLimiter(name, options.concurrency, clock) : UNLIMITED;
-    this.breaker = breakerOf(options.breaker, this.isFailure, onClose);
+    this.breaker = breakerOf(options.breaker, this.isFailure, { onOpen: () => this.counts.opened++, onClose });
     this.retrying = retryOf(options.retry, this.isFailure, random);
     this.timing = isForever(options.timeout)
       ? undefined
@@ -214,7 +223,7 @@ type IsFailure = (error: unknown) => boolean;
 function breakerOf(
   breaker: ResolvedSource['breaker'],
   isFailure: IsFailure,
-  onClose: () => void,
+  { onOpen, onClose }: { onOpen: () => void; onClose: () => void },
 ): CircuitBreakerPolicy | undefined {
   if (!breaker) return undefined;
   const { threshold, calls: size, minimum: minimumNumberOfCalls, halfOpenAfter } = breaker;
@@ -222,7 +231,15 @@ function breakerOf(
     breaker: new CountBreaker({ threshold, size, minimumNumberOfCalls }),
     halfOpenAfter,
   });
-  policy.onReset(onClose);
+  let closed = true;
+  policy.onBreak(() => {
+    if (closed) onOpen();
+    closed = false;
+  });
+  policy.onReset(() => {
+    closed = true;
+    onClose();
+  });
   return policy;
 }
 

@@ -66,6 +66,23 @@ describe('the breaker of a source', () => {
     expect(primary).toHaveBeenCalledTimes(5);
   });
 
+  it('tells how often it has opened: a call that tries an open one in vain is no further time', async () => {
+    let isDown = true;
+    const films = await broken(async (context, id) => (isDown ? down(context, id) : 'film'));
+    const opened = () => films.stats().sources[0]?.opened;
+    expect(opened()).toBe(1);
+    await jest.advanceTimersByTimeAsync(1_000);
+    await films.ask([1]);
+    expect([films.stats().sources[0]?.breaker, opened()]).toEqual(['open', 1]);
+    isDown = false;
+    await jest.advanceTimersByTimeAsync(1_000);
+    await films.ask([1]);
+    expect([films.stats().sources[0]?.breaker, opened()]).toEqual(['closed', 1]);
+    isDown = true;
+    for (let i = 0; i < 4; i++) await films.ask([i]);
+    expect([films.stats().sources[0]?.breaker, opened()]).toEqual(['open', 2]);
+  });
+
   it('counts an error that is an answer as a success: few failures among many of them do not open it', async () => {
     const films = chain(
       async (_context, id) => {
