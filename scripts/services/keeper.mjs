@@ -27,6 +27,9 @@ function tell(message) {
 }
 const log = (/** @type {string} */ line) => tell({ type: 'log', line });
 
+/** Others use it, too. */
+const shared = (/** @type {Found} */ { origin }) => origin === 'env' || origin === 'up';
+
 /**
  * @param {Origin[]} origins
  * @param {number} more
@@ -41,7 +44,6 @@ async function start(origins, more) {
   const directory = missing().length > 0 ? await startLocally(missing(), found) : undefined;
 
   const { postgres, redis } = /** @type {Record<Kind, Found>} */ (found);
-  const shared = (/** @type {Found} */ { origin }) => origin === 'env' || origin === 'up';
   if (shared(postgres)) undo.push(() => dropDatabase(postgres.url, run));
   const databaseUrl = await createDatabase(postgres.url, run);
   if (shared(redis)) undo.push(() => deleteKeysOf(redis.url, run));
@@ -154,7 +156,7 @@ async function startLocally(kinds, found) {
  */
 async function startAnother(number, postgres) {
   const name = `${run}_${number}`;
-  if (postgres.origin === 'env' || postgres.origin === 'up') undo.push(() => dropDatabase(postgres.url, name));
+  if (shared(postgres)) undo.push(() => dropDatabase(postgres.url, name));
   const databaseUrl = await createDatabase(postgres.url, name);
   /** @type {Partial<Record<Kind, Found>>} */
   const found = {};
