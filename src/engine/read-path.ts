@@ -10,18 +10,10 @@ import { MemoryEntry } from './memory-entry.js';
 import { changedHere } from './pending-changes.js';
 import type { ResolvedPolicy } from './policy.js';
 import { type Due, Refreshing } from './refreshing.js';
+import { Sampler } from './sampler.js';
 import type { Outcome, Unstored } from './work.js';
 
 const MISS: Promise<undefined> = Promise.resolve(undefined);
-
-/**
- * A look into memory that is timed and told to the watch costs several times as much as one that is not. So few are: up to one
- * out of this many, on average, when there are many, and all when there are few.
- */
-const LONGEST_STRIDE = 128;
-/** Samples that come faster than this become fewer, and those that come slower than the second one more: ms. */
-const TOO_FAST = 1;
-const TOO_SLOW = 4;
 
 /** One read that goes beyond memory out of this many is timed. */
 const TIMED_REMOTE = 8;
@@ -30,14 +22,13 @@ const TIMED_REMOTE = 8;
 export class ReadPath {
   private readonly loading: Loading;
   private readonly refreshing: Refreshing;
-  private untilSampled = 1;
-  /** One look out of so many is in the sample, on average. */
-  private stride = 1;
-  private sampledAt = 0;
+  /** A look into memory that is timed and told to the watch costs several times as much as one that is not. */
+  private readonly looks: Sampler;
   readonly ahead: LoadingAhead;
   private untilTimedRemote = 1;
 
   constructor(private readonly core: Core) {
+    this.looks = new Sampler(core.random);
     this.loading = new Loading(core, (...what) => this.refreshing.replace(...what));
     this.refreshing = new Refreshing(core, this.loading);
     this.ahead = new LoadingAhead(core, this.loading);
@@ -79,9 +70,9 @@ export class ReadPath {
     const { counters, events } = this.core;
     let timed = 0;
     let weight = 0;
-    if (--this.untilSampled === 0) {
-      weight = this.stride;
-      timed = this.startSample();
+    if (--this.looks.left === 0) {
+      timed = performance.now();
+      weight = this.looks.next(timed);
     }
     const entry = this.fresh(key);
     if (entry === undefined) return undefined;
@@ -97,21 +88,6 @@ export class ReadPath {
     return promise;
   }
 
-  /**
-   * Distances at random, from 1 to 2 n - 1, are n on average: each look is as likely to be in the sample as any other, whatever
-   * the rhythm of the callers.
-   */
-  private startSample(): number {
-    const now = performance.now();
-    const gap = now - this.sampledAt;
-    this.sampledAt = now;
-    if (gap < TOO_FAST) this.stride = Math.min(2 * this.stride, LONGEST_STRIDE);
-    else if (gap > TOO_SLOW) this.stride = Math.max(1, this.stride >> 1);
-    this.untilSampled = 1 + Math.floor(this.core.random() * (2 * this.stride - 1));
-    return now;
-  }
-
-  /** `weight`: the stride before this sample began the next one. */
   private endSample(key: string, start: number, weight: number): void {
     this.core.counters.time('memoryHit', start);
     this.core.watch?.sampled(key, weight);

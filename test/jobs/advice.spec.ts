@@ -3,6 +3,7 @@ import type { Advice, CacheModuleOptions, CacheService } from '../../src/index.j
 import { CacheModule, CacheService as Service } from '../../src/index.js';
 import { FakeClock } from '../../src/testing.js';
 import { startApp } from '../module/app.js';
+import { seededRandom } from '../support/random.js';
 import { useLog } from './log.js';
 
 const only = { sweep: { enabled: false }, warm: { enabled: false } };
@@ -30,14 +31,6 @@ async function ask(cache: CacheService, prefix: string, keys: number, rounds: nu
       await cache.getOrLoad(`${prefix}:${i}`, () => i, { ...(ttl && { ttl }), ...(tags && { tags }) });
     }
   }
-}
-
-/** Randomness that repeats itself. */
-function seeded(state = 11): () => number {
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 describe('advice', () => {
@@ -111,7 +104,7 @@ describe('advice', () => {
       return (now.hits.memory - before.hits.memory) / (now.requests - before.requests);
     };
     const small = await start({ memory: { maxEntries: 2_000, maxBytes: Number.POSITIVE_INFINITY }, ttl: '1d' });
-    const next = seeded();
+    const next = seededRandom(11);
     let figures: Advice['figures'] | undefined;
     for (let i = 0; i < 3; i++) {
       await minute(small.cache, next);
@@ -120,7 +113,7 @@ describe('advice', () => {
     const entries = figures?.entries ?? 0;
     expect(entries).toBeGreaterThan(2_000);
     const large = await start({ memory: { maxEntries: entries, maxBytes: Number.POSITIVE_INFINITY }, ttl: '1d' });
-    const again = seeded();
+    const again = seededRandom(11);
     let measured = 0;
     for (let i = 0; i < 3; i++) measured = await minute(large.cache, again);
     expect(Math.abs((figures?.hitRatio ?? 0) - measured)).toBeLessThan(0.02);

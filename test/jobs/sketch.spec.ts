@@ -3,17 +3,9 @@ import fc from 'fast-check';
 import { PopularKeys } from '../../src/jobs/popularity/popular-keys.js';
 import { Sketch } from '../../src/jobs/popularity/sketch.js';
 import { hashKey } from '../../src/tiers/memory/key-hash.js';
+import { seededRandom } from '../support/random.js';
 
 const HOUR = 3_600_000;
-
-/** A generator of its own, so that a failure can be repeated. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 describe('the sketch', () => {
   it('never answers less than the truth, and the truth while nothing collides', () => {
@@ -33,7 +25,7 @@ describe('the sketch', () => {
 
   it('errs by less than e / width of all counts for nearly all keys, also when there are many more than it has counters', () => {
     const sketch = new Sketch(32); // 256 counters in a row
-    const next = random(7);
+    const next = seededRandom(7);
     const truth = new Map<number, number>();
     for (let i = 0; i < 50_000; i++) {
       const key = Math.floor(10 ** (4 * next()));
@@ -59,7 +51,7 @@ describe('popular keys', () => {
 
   it('are those that were asked for most, out of many more', () => {
     const keys = popular(50);
-    const next = random(3);
+    const next = seededRandom(3);
     for (let i = 0; i < 100_000; i++) keys.add(`key ${Math.floor(20_000 ** next())}`, 1);
     const top = keys.top().map(({ key }) => Number(key.slice(4)));
     // Key n was asked for about 10,000 / n times: the first ones stand out.
@@ -70,7 +62,7 @@ describe('popular keys', () => {
 
   it('are found alike from a sample of the hits, with weights', () => {
     const keys = popular(50);
-    const next = random(5);
+    const next = seededRandom(5);
     let distance = 1;
     for (let i = 0; i < 2_000_000; i++) {
       const key = Math.floor(20_000 ** next());

@@ -1,17 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AdaptiveLimit, type LimitRange } from '../../../src/engine/lanes/adaptive-limit.js';
-
-/** The same numbers for the same seed, 0 up to 1 (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededRandom } from '../../support/random.js';
 
 /** A source that works on `capacity` requests at once, one after the other, in virtual time. */
 class Source {
@@ -74,7 +64,7 @@ describe('an adaptive limit', () => {
     'does so when times vary as they do by chance (exponential), capacity %i',
     (capacity) => {
       const made = source(capacity);
-      const random = randomOf(capacity);
+      const random = seededRandom(capacity);
       made.serviceTime = () => -10 * Math.log(1 - random());
       made.serve(30_000);
       expect(made.recent(15_000)).toBeGreaterThan(capacity * 0.6);
@@ -84,7 +74,7 @@ describe('an adaptive limit', () => {
 
   it('does so when one request in ten takes twenty times as long', () => {
     const made = source(20);
-    const random = randomOf(1);
+    const random = seededRandom(1);
     made.serviceTime = () => (random() < 0.1 ? 200 : 10);
     made.serve(30_000);
     expect(made.recent(15_000)).toBeGreaterThan(10);
