@@ -1,12 +1,11 @@
 /**
- * One subject, all workloads and sizes, one process: hit ratio, and CPU time per request. What a request does is what a cache does: it reads,
- * and stores what was not there. Started by run.mjs with its instructions as JSON; the last line of its output is the result.
+ * One subject, one process: hit ratio, and CPU time per request. What a request does is what a cache does: it reads, and stores what was
+ * not there. Started by run.mjs, which sends it one cell after the other and gets its result.
  */
 import { readFile } from 'node:fs/promises';
 import { SUBJECTS } from './subjects.mjs';
 
-const { subject, cells } = JSON.parse(process.argv[2]);
-const make = await SUBJECTS[subject]();
+const make = await SUBJECTS[process.argv[2]]();
 
 /** So long is measured at least; short workloads run several times. */
 const LEAST_MICROS = 300_000;
@@ -21,9 +20,8 @@ function play(cache, keys, names, values) {
   return hits;
 }
 
-const results = [];
 let loaded;
-for (const { file, distinct, capacity } of cells) {
+async function measure({ file, distinct, capacity }) {
   if (loaded?.file !== file) {
     const bytes = await readFile(file);
     const keys = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
@@ -40,6 +38,7 @@ for (const { file, distinct, capacity } of cells) {
     micros += user + system;
     requests += keys.length;
   }
-  results.push({ hitRatio: hits / keys.length, nanos: (micros * 1_000) / requests });
+  return { hitRatio: hits / keys.length, nanos: (micros * 1_000) / requests };
 }
-process.stdout.write(`\n${JSON.stringify(results)}\n`);
+
+process.on('message', async (cell) => process.send(await measure(cell)));

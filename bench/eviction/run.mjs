@@ -1,10 +1,11 @@
 /** `npm run bench -- eviction`: hit ratio and CPU of eviction policies, on recorded and generated requests. */
-import { execFile } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { ensureBuild, ensurePeers } from '../lib/prepare.mjs';
 import { median } from '../lib/stats.mjs';
 import { table } from '../lib/table.mjs';
@@ -39,17 +40,21 @@ const REFERENCE = 'lru-cache';
 const OURS = 's3-fifo';
 const CASE = fileURLToPath(new URL('case.mjs', import.meta.url));
 const log = (line) => process.stderr.write(`${line}\n`);
-const start = promisify(execFile);
 
-/** @returns {Promise<{ hitRatio: number, nanos: number }[]>} in the order of the cells */
-async function runSubject(subject, cells) {
-  const { stdout } = await start(process.execPath, [CASE, JSON.stringify({ subject, cells })], { maxBuffer: 2 ** 26 });
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1));
+/** @returns {Promise<{ hitRatio: number, nanos: number }>} */
+async function runCell(child, cell) {
+  child.send(cell);
+  const [result] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`case.mjs ended with ${code}`))),
+  ]);
+  return result;
 }
 
-/** Each subject in a process of its own; they take turns, so that what slows the machine slows all of them. */
+/** Each subject in a process of its own; they take turns with each cell, so that what slows the machine slows all of them. */
 async function measure(workloads, sizes, rounds) {
   const folder = await mkdtemp(join(tmpdir(), 'strata-eviction-'));
+  const children = new Map();
   try {
     const cells = [];
     for (const workload of workloads) {
@@ -67,15 +72,27 @@ async function measure(workloads, sizes, rounds) {
         cell.capacity,
       );
     }
-    const results = Object.fromEntries(Object.keys(SUBJECTS).map((name) => [name, []]));
+    const subjects = Object.keys(SUBJECTS);
+    /** @type {Record<string, { hitRatio: number, nanos: number }[][]>} by subject, round and cell */
+    const results = Object.fromEntries(subjects.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
-      for (const subject of Object.keys(SUBJECTS)) {
-        log(`round ${round + 1}/${rounds}: ${subject}`);
-        results[subject].push(await runSubject(subject, cells));
+      for (const name of subjects) {
+        children.set(name, fork(CASE, [name]));
+        results[name].push([]);
       }
+      for (const [i, cell] of cells.entries()) {
+        log(`round ${round + 1}/${rounds}: ${cell.workload}, ${cell.capacity} entries`);
+        // Whoever comes first is another one each time.
+        for (let j = 0; j < subjects.length; j++) {
+          const name = subjects[(i + round + j) % subjects.length];
+          results[name][round].push(await runCell(children.get(name), cell));
+        }
+      }
+      for (const child of children.values()) child.kill();
     }
     return { cells, results };
   } finally {
+    for (const child of children.values()) child.kill();
     await rm(folder, { recursive: true });
   }
 }

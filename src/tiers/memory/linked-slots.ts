@@ -42,6 +42,28 @@ export class LinkedSlots {
     return (this.links[2 * list] as number) - this.lists;
   }
 
+  /** The next younger one; after the youngest the oldest. */
+  after(list: number, slot: number): number {
+    const next = this.links[2 * (slot + this.lists)] as number;
+    return (next === list ? (this.links[2 * list] as number) : next) - this.lists;
+  }
+
+  /** Makes it the oldest: those that were older come behind the youngest, in their order. */
+  rotate(list: number, slot: number): void {
+    const { links } = this;
+    const node = slot + this.lists;
+    const first = links[2 * list] as number;
+    if (first === node) return;
+    const last = links[2 * list + 1] as number;
+    const before = links[2 * node + 1] as number;
+    links[2 * last] = first;
+    links[2 * first + 1] = last;
+    links[2 * before] = list;
+    links[2 * list + 1] = before;
+    links[2 * list] = node;
+    links[2 * node + 1] = list;
+  }
+
   isYoungest(list: number, slot: number): boolean {
     return this.links[2 * list + 1] === slot + this.lists;
   }

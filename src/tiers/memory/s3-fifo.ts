@@ -118,17 +118,17 @@ export class S3Fifo implements Eviction {
   }
 
   private evictMain(): number {
-    for (let looks = 0; ; looks++) {
-      const slot = this.queues.oldest(MAIN);
-      if (this.notes[slot] === MAIN_NOTE || looks >= MOST_LOOKS) {
-        this.detach(slot);
-        this.leftMain.add(this.hashes[slot] as number);
-        return slot;
-      }
-      this.notes[slot] = (this.notes[slot] as number) - 1;
-      this.queues.remove(slot);
-      this.queues.append(MAIN, slot);
+    const { notes, queues } = this;
+    let slot = queues.oldest(MAIN);
+    for (let looks = 0; looks < MOST_LOOKS && notes[slot] !== MAIN_NOTE; looks++) {
+      notes[slot] = (notes[slot] as number) - 1;
+      slot = queues.after(MAIN, slot);
     }
+    // Those that go round, all at once.
+    queues.rotate(MAIN, slot);
+    this.detach(slot);
+    this.leftMain.add(this.hashes[slot] as number);
+    return slot;
   }
 
   /** Whether a key left lately, so that it belongs into the main queue. What it would have taken to keep it adapts the share. */
