@@ -19,7 +19,7 @@ const USAGE = `Usage: npm run bench -- eviction [options]
   --traces FOLDER   recorded requests: files *.trace or *.trace.xz of big-endian 32-bit integers (or environment TRACES); goals count on them
   --sizes 0.01,0.1  sizes of the cache, as parts of the distinct keys (default 0.005,0.01,0.02,0.05,0.1,0.2)
   --requests N      at most so many of each workload (default 1000000)
-  --rounds N        rounds of the CPU measurement (default 3)
+  --rounds N        rounds of the CPU measurement (default 5)
   --quick           200000 requests, one round
   --seed N          of the generated workloads (default 1)`;
 
@@ -165,7 +165,7 @@ function print({ cells, results }) {
 async function main() {
   if (given.help) return console.log(USAGE);
   const requests = Number(given.requests ?? (given.quick ? 200_000 : 1_000_000));
-  const rounds = Number(given.rounds ?? (given.quick ? 1 : 3));
+  const rounds = Number(given.rounds ?? (given.quick ? 1 : 5));
   await ensurePeers();
   await ensureBuild();
   const traces = given.traces ? await readTraces(given.traces, requests, log) : [];
