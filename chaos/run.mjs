@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 /** `npm run chaos`: suites that hurt what they test, with a checker that finds out whether promises were kept. */
-import { parseArgs } from 'node:util';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { ensureBuild } from '../bench/lib/prepare.mjs';
 import { commandLine, wholeNumber } from '../scripts/lib/command-line.mjs';
 import { BREAKS_OF } from './coherence/breaks.mjs';
 import { FAULTS as COHERENCE_FAULTS, FAULTS_OF } from './coherence/faults.mjs';
@@ -47,6 +50,7 @@ const USAGE = `Usage: npm run chaos -- [suite] [options]
   --faults <a,b>  only these, in this order; coherence: a+b are two at the same time
   --topology <t>  coherence: ${Object.keys(FAULTS_OF).join(' (one Redis, the default), ')} (three masters, each with a replica)
   --mutations     tests the checker: breaks the package in one way after the other, each of which it has to find
+  --dry           with --mutations: only looks whether the package still has what they replace
   --break <name>  one of these ways
   --bus <kind>    coherence: how processes hear of each other, pubsub (default) or tracking
 
@@ -61,6 +65,7 @@ function options() {
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       mutations: { type: 'boolean', default: false },
+      dry: { type: 'boolean', default: false },
       seed: text,
       seeds: text,
       seconds: text,
@@ -165,6 +170,19 @@ async function mutations(suite, seed) {
   return rows.every(([, result]) => result.startsWith('caught'));
 }
 
+/** @returns {Promise<boolean>} whether all mistakes can be made */
+async function dry(suite) {
+  const script = fileURLToPath(new URL('lib/apply-break.mjs', import.meta.url));
+  const lost = [];
+  for (const name of Object.keys(SUITES[suite].breaks)) {
+    const apply = promisify(execFile)(process.execPath, [script, suite, name]);
+    await apply.catch(({ stderr }) => lost.push(`${name}: ${/^\w*Error.*$/m.exec(stderr)?.[0] ?? stderr}`));
+  }
+  for (const text of lost) console.log(`${suite}: ${text}`);
+  if (lost.length === 0) console.log(`${suite}: all ${Object.keys(SUITES[suite].breaks).length} can be made`);
+  return lost.length === 0;
+}
+
 async function run(name, seed) {
   say(`${name}, seed ${seed}`);
   const begin = performance.now();
@@ -187,7 +205,10 @@ async function all() {
 
 try {
   if (!parsed.mutations) await all();
-  else for (const name of parsed.suites) if (!(await mutations(name, parsed.seed))) process.exitCode = 1;
+  else if (parsed.dry) {
+    await ensureBuild();
+    for (const name of parsed.suites) if (!(await dry(name))) process.exitCode = 1;
+  } else for (const name of parsed.suites) if (!(await mutations(name, parsed.seed))) process.exitCode = 1;
 } catch (error) {
   if (!interrupted) console.error(`\n${error.stack}`);
   process.exitCode = 1;

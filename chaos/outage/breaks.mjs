@@ -50,7 +50,7 @@ export const BREAKS = {
     faults: ['killed'],
     make: ({ replace }) =>
       replace(
-        'LruStore',
+        'BoundedStore',
         'set',
         (set) =>
           function (key, entry) {
@@ -76,7 +76,7 @@ export const BREAKS = {
 /** Where the build has what is replaced. */
 const PLACES = {
   ChangeLog: 'tiers/redis/change-log.js',
-  LruStore: 'tiers/memory/lru-store.js',
+  BoundedStore: 'tiers/memory/bounded-store.js',
   ReadPath: 'engine/read-path.js',
   RedisConnection: 'tiers/redis/connection.js',
 };
