@@ -9,6 +9,10 @@ import { BREAKS_OF } from './coherence/breaks.mjs';
 import { FAULTS as COHERENCE_FAULTS, FAULTS_OF } from './coherence/faults.mjs';
 import * as coherence from './coherence/report.mjs';
 import { CoherenceSuite } from './coherence/suite.mjs';
+import { BREAKS as JOBS_BREAKS } from './jobs/breaks.mjs';
+import { FAULTS as JOBS_FAULTS } from './jobs/faults.mjs';
+import * as jobs from './jobs/report.mjs';
+import { JobsSuite } from './jobs/suite.mjs';
 import { table } from './lib/table.mjs';
 import { together } from './lib/together.mjs';
 import { BREAKS as OUTAGE_BREAKS } from './outage/breaks.mjs';
@@ -34,6 +38,7 @@ const SUITES = {
     ...coherence,
   },
   outage: { Suite: OutageSuite, faults: OUTAGE_FAULTS, breaks: OUTAGE_BREAKS, ...outage },
+  jobs: { Suite: JobsSuite, faults: JOBS_FAULTS, breaks: JOBS_BREAKS, ...jobs },
   sources: { Suite: SourcesSuite, faults: SOURCES_FAULTS, breaks: SOURCES_BREAKS, ...sources },
 };
 
@@ -43,7 +48,7 @@ const TRIES = 3;
 const USAGE = `Usage: npm run chaos -- [suite] [options]
 
   suite           ${Object.keys(SUITES).join(', ')}; without it all, one after the other
-  --quick         write-behind: about two minutes; coherence: about one; outage, sources: about 45 s
+  --quick         write-behind: about two minutes; coherence: about one; outage, sources: about 45 s; jobs: about 25 s
   --seed <n>      repeats the plan of a run: the same faults and operations, though timing differs
   --seeds <n>     so many runs, with seeds one after the other
   --seconds <n>   least time under load of each round; outage: how long Redis is away

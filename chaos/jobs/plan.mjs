@@ -1,0 +1,32 @@
+// What a run of this suite is.
+import { randomOf } from '../../scripts/demo/random.mjs';
+
+export const MEMBERS = 3;
+
+/** Of the jobs, in ms. `every`: how often the leader looks for what is to be loaded. */
+export const LEASE = 2_000;
+export const EVERY = 200;
+
+/** What a lease is told to Redis as: so long a leader that nobody hears of leads at most. See `Leadership`. */
+export const LIFE = 0.75 * LEASE;
+
+/** What a busy machine adds, in ms. */
+export const NOISE = 2_000;
+
+/** Always to be kept warm; each is loaded for so long, and lives so long, in ms. */
+export const KEYS = Array.from({ length: 20 }, (_, i) => `film:${i}`);
+export const LOAD = { least: 10, spread: 40 };
+export const TTL = 1_000;
+
+/** @param {{ seed: number, quick: boolean, seconds?: number, faults?: string[] }} options @param {string[]} all */
+export function planOf({ seed, quick, seconds, faults }, all) {
+  const random = randomOf(`jobs ${seed}`);
+  const names =
+    faults ??
+    all
+      .map((name) => [random(), name])
+      .sort()
+      .map(([, name]) => name);
+  const rounds = faults ? 1 : quick ? 1 : 4;
+  return { faults: Array.from({ length: rounds }, () => names).flat(), least: 1_000 * (seconds ?? 0) };
+}
