@@ -1,12 +1,12 @@
 import type { Milliseconds } from './duration.js';
 
-/** At most one out of this many, on average, is in the sample. */
+/** One out of this many is in the sample at least, on average. */
 const LONGEST_STRIDE = 128;
 /** Samples that come faster than this become fewer, and those that come slower than the second one more. */
 const TOO_FAST: Milliseconds = 1;
 const TOO_SLOW: Milliseconds = 4;
 
-/** Which of many events are looked at more closely: about one in a millisecond, all of them while there are few. */
+/** Which of many events are looked at more closely: all while there are few, then about one in a millisecond, of very many one in 128. */
 export class Sampler {
   /** The caller counts it down with each event, and calls `next` when it is 0: the others are to cost no more than that. */
   left = 1;

@@ -5,7 +5,7 @@ import type { LaneStats } from './lanes/lane.js';
 
 /** Times of one kind of operation, in milliseconds. */
 export interface LatencyStats {
-  /** How many were timed: one in 128 hits in memory (at random), in 64 puts into memory, in 8 hits in Redis and misses; all else always. */
+  /** How many were timed: up to one in 128 hits in memory (at random, all while there are few), one in 64 puts into memory, in 8 hits in Redis and misses; all else always. */
   timed: number;
   mean: Milliseconds;
   p50: Milliseconds;

@@ -22,7 +22,10 @@ export interface EntityTuning {
   maxBytes?: number;
   /** How often the database may refuse a row before it becomes a dead letter. Default 8. */
   rowAttempts?: number;
-  /** How long a row waits for another one it refers to, or whose unique value it takes. Default `'60s'`. */
+  /**
+   * How long a row waits for another one it refers to, or whose unique value it takes. Default `'60s'`. While the database is away,
+   * or nobody flushes, the time stands still.
+   */
   constraintRetry?: Duration;
   /** How long rows read from the database are kept in the buffer's cache; 0: not at all. Default `'5m'`. */
   cacheTtl?: Duration;

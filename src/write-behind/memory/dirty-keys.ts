@@ -11,7 +11,7 @@ export interface Dirty extends Waiting {
   bytes: number;
   /** Failed ones of this version. */
   attempts: number;
-  /** When it first waited for another row. */
+  /** When it first waited for another row, and so much later as it was tried too late. */
   waitsSince: Milliseconds | undefined;
 }
 

@@ -203,7 +203,9 @@ export class MemoryShard {
 
   private isOver(entry: Dirty, kind: Failure['kind'], now: Milliseconds): boolean {
     if (kind === 'data') return entry.attempts >= this.options.rowAttempts;
-    entry.waitsSince ??= now;
+    // While nobody could try it, for example because the database was away, nobody could write the other row either.
+    if (entry.waitsSince === undefined) entry.waitsSince = now;
+    else entry.waitsSince += Math.max(0, now - entry.due);
     return now - entry.waitsSince >= this.options.constraintRetry;
   }
 

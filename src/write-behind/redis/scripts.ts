@@ -206,7 +206,8 @@ return 1`);
 
 /**
  * FAIL: the database refused these versions. A write is tried again later (the pause doubles), until its attempts are used
- * up; one that waits for another row has a time instead. Then it becomes a dead letter, in the same step.
+ * up; one that waits for another row has a time instead. Then it becomes a dead letter, in the same step. Of that time what it
+ * was tried later than it was due does not count: while the database was away, nobody could write the other row either.
  * KEYS: 1-6, then cached for each. ARGV: attempts, time for other rows, first pause, longest pause, keep cached (1 or 0), a
  * share from 0 to 1 for the pause's jitter, then for each key, version, kind (data, order), error.
  * Answers for each retry, dead or gone, and the attempts.
@@ -220,7 +221,10 @@ for i = 1, #KEYS - 6 do
   if redis.call('HGET', KEYS[2], key) == ARGV[at + 2] then
     local count, first = string.match(redis.call('HGET', KEYS[4], key) or '0:0', '(%d+):(%d+)')
     attempts, first = tonumber(count) + 1, tonumber(first)
-    if kind == 'order' and first == 0 then first = now end
+    if kind == 'order' then
+      local due = tonumber(redis.call('ZSCORE', KEYS[1], key) or now)
+      if first == 0 then first = now else first = first + math.max(0, now - due) end
+    end
     local over = attempts >= tonumber(ARGV[1])
     if kind == 'order' then over = now - first >= tonumber(ARGV[2]) end
     if over then

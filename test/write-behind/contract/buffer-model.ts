@@ -128,7 +128,10 @@ export class BufferModel {
     const entry = this.dirty.get(write.key);
     if (entry?.write !== write) return { result: 'gone', attempts: 0 };
     const attempts = ++entry.attempts;
-    if (kind === 'order') entry.waitsSince ??= this.now;
+    if (kind === 'order') {
+      entry.waitsSince =
+        entry.waitsSince === undefined ? this.now : entry.waitsSince + Math.max(0, this.now - entry.due);
+    }
     const waited = this.now - (entry.waitsSince ?? this.now);
     const over = kind === 'data' ? attempts >= this.options.rowAttempts : waited >= this.options.constraintRetry;
     if (!over) {

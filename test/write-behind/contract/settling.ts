@@ -196,6 +196,17 @@ export function settlingContract(open: Open): void {
       expect(await shard.letter('k')).toMatchObject({ error: '3', attempts: 3 });
     });
 
+    it('waits for another row for so long without what it was tried too late: the database may have been away', async () => {
+      const { buffer, pass } = await open({ rowAttempts: 1, constraintRetry: 500 });
+      const shard = new Shard(buffer);
+      const version = await shard.put('k', '1');
+      await shard.fail('k', version, 'no', 'order'); // due in 250 ms
+      await pass(1_000);
+      expect(await shard.fail('k', version, 'no', 'order')).toEqual({ result: 'retry', attempts: 2 }); // due in 500 ms
+      await pass(500);
+      expect(await shard.fail('k', version, 'no', 'order')).toEqual({ result: 'dead', attempts: 3 });
+    });
+
     it('waits for another row anew when it is written again', async () => {
       const { buffer, pass } = await open({ constraintRetry: 500, rowAttempts: 1 });
       const shard = new Shard(buffer);
