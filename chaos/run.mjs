@@ -51,7 +51,7 @@ const USAGE = `Usage: npm run chaos -- [suite] [options]
   --quick         write-behind: about two minutes; coherence: about one; outage, sources: about 45 s; jobs: about 25 s
   --seed <n>      repeats the plan of a run: the same faults and operations, though timing differs
   --seeds <n>     so many runs, with seeds one after the other
-  --seconds <n>   least time under load of each round; outage: how long Redis is away
+  --seconds <n>   least time under load of each round, jobs: of the run; outage: how long Redis is away, 4 or more
   --faults <a,b>  only these, in this order; coherence: a+b are two at the same time
   --topology <t>  coherence: ${Object.keys(FAULTS_OF).join(' (one Redis, the default), ')} (three masters, each with a replica)
   --mutations     tests the checker: breaks the package in one way after the other, each of which it has to find
@@ -96,6 +96,7 @@ function options() {
   const there = Object.keys(FAULTS_OF[values.topology]);
   if (suite === 'coherence' && faults?.some((names) => !names.split('+').every((name) => there.includes(name))))
     throw new TypeError(`--faults with --topology ${values.topology} is of ${there.join(', ')}`);
+  if (values.dry && !values.mutations) throw new TypeError('--dry goes with --mutations');
   if (values.break !== undefined) check('--break', [values.break], 'breaks');
   if (values.bus !== undefined && !['pubsub', 'tracking'].includes(values.bus))
     throw new TypeError('--bus is pubsub or tracking');
@@ -149,14 +150,14 @@ async function perform(name, more) {
 
 /** Those of another topology could not show. */
 function breaksOf(suite) {
-  return suite === 'coherence' ? BREAKS_OF[parsed.topology] : SUITES[suite].breaks;
+  const all = Object.entries(suite === 'coherence' ? BREAKS_OF[parsed.topology] : SUITES[suite].breaks);
+  return all.filter(([name]) => parsed.break === undefined || parsed.break === name);
 }
 
 /** @returns {Promise<boolean>} whether all mistakes were found */
 async function mutations(suite, seed) {
   const rows = [];
-  for (const [name, { what, rules, faults }] of Object.entries(breaksOf(suite))) {
-    if (parsed.break !== undefined && parsed.break !== name) continue;
+  for (const [name, { what, rules, faults }] of breaksOf(suite)) {
     say(`Mutation ${name}`);
     let found = [];
     let caught = false;
@@ -179,12 +180,13 @@ async function mutations(suite, seed) {
 async function dry(suite) {
   const script = fileURLToPath(new URL('lib/apply-break.mjs', import.meta.url));
   const lost = [];
-  for (const name of Object.keys(SUITES[suite].breaks)) {
+  const all = breaksOf(suite);
+  for (const [name] of all) {
     const apply = promisify(execFile)(process.execPath, [script, suite, name]);
     await apply.catch(({ stderr }) => lost.push(`${name}: ${/^\w*Error.*$/m.exec(stderr)?.[0] ?? stderr}`));
   }
   for (const text of lost) console.log(`${suite}: ${text}`);
-  if (lost.length === 0) console.log(`${suite}: all ${Object.keys(SUITES[suite].breaks).length} can be made`);
+  if (lost.length === 0) console.log(`${suite}: all ${all.length} can be made`);
   return lost.length === 0;
 }
 

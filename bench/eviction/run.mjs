@@ -42,13 +42,20 @@ const CASE = fileURLToPath(new URL('case.mjs', import.meta.url));
 const log = (line) => process.stderr.write(`${line}\n`);
 
 /** @returns {Promise<{ hitRatio: number, nanos: number }>} */
-async function runCell(child, cell) {
+async function runCell({ child, ended }, cell) {
   child.send(cell);
-  const [result] = await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([code]) => Promise.reject(new Error(`case.mjs ended with ${code}`))),
-  ]);
+  const [result] = await Promise.race([once(child, 'message'), ended]);
   return result;
+}
+
+/** Of one subject. `ended` rejects when it has ended. */
+function startSubject(name) {
+  const child = fork(CASE, [name]);
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`case.mjs of ${name} ended with ${code ?? signal}`);
+  });
+  ended.catch(() => {}); // those that are not needed any more are killed
+  return { child, ended };
 }
 
 /** Each subject in a process of its own; they take turns with each cell, so that what slows the machine slows all of them. */
@@ -77,7 +84,7 @@ async function measure(workloads, sizes, rounds) {
     const results = Object.fromEntries(subjects.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
       for (const name of subjects) {
-        children.set(name, fork(CASE, [name]));
+        children.set(name, startSubject(name));
         results[name].push([]);
       }
       for (const [i, cell] of cells.entries()) {
@@ -88,11 +95,11 @@ async function measure(workloads, sizes, rounds) {
           results[name][round].push(await runCell(children.get(name), cell));
         }
       }
-      for (const child of children.values()) child.kill();
+      for (const { child } of children.values()) child.kill();
     }
     return { cells, results };
   } finally {
-    for (const child of children.values()) child.kill();
+    for (const { child } of children.values()) child.kill();
     await rm(folder, { recursive: true });
   }
 }

@@ -21,8 +21,8 @@ export const BREAKS = {
   },
   'lease-for-ever': {
     what: 'believe in a lease until Redis says that it is gone',
-    rules: [1, 3],
-    faults: ['pause', 'redis-pause'],
+    rules: [3],
+    faults: ['redis-pause'],
     make: ({ replace }) =>
       replace(
         'TakenLease',
@@ -47,6 +47,12 @@ export const BREAKS = {
             return tick.call(this);
           },
       ),
+  },
+  'no-release': {
+    what: 'a process that ends keeps its lease',
+    rules: [2],
+    faults: ['close', 'close'],
+    make: ({ replace }) => replace('Leadership', 'resign', () => async () => {}),
   },
 };
 

@@ -1,5 +1,5 @@
 // Who did the work of the one that leads, and when.
-import { LIFE, NOISE } from './plan.mjs';
+import { AT_ONCE, COMMAND_TIMEOUT, LIFE, NOISE } from './plan.mjs';
 
 const inMs = (micros) => Math.round(micros / 1_000);
 
@@ -38,10 +38,9 @@ export class Notes {
     return [...this.loads.values()].sort((a, b) => a.begin - b.begin);
   }
 
-  /** Who has begun a load last. @param {number} since */
-  leader(since) {
-    const last = this.inOrder().at(-1);
-    return last && last.begin >= since ? last.by : undefined;
+  /** In the order in which they began. @param {number} from */
+  since(from) {
+    return this.inOrder().filter(({ begin }) => begin > from);
   }
 
   /** When somebody else than `name` began a load after `since`. */
@@ -52,24 +51,34 @@ export class Notes {
 
 /** @param {Notes} notes @returns {{ rule: number, text: string }[]} */
 export function check(notes) {
-  const loads = notes.inOrder();
-  return [...overlaps(notes, loads), ...interleaved(loads), ...withoutLease(notes, loads)];
+  const all = notes.inOrder();
+  const loads = all.filter((load) => !isUnderWay(load, notes, all));
+  return [...overlaps(loads), ...interleaved(loads), ...withoutLease(notes, all)];
 }
 
-/** Loads of two processes at the same time; the one call that was under way when a process was stopped does not count. */
-function overlaps({ pauses }, loads) {
-  const stopped = ({ by, begin, end }) =>
-    pauses.some(({ name, from, to }) => name === by && begin < to && (end ?? Number.POSITIVE_INFINITY) > from);
+/**
+ * Under way when its process was stopped: it is allowed to go on. It may have been stopped between its last look at the lease and the
+ * load itself, so the first ones that begin afterwards are such, as many as may run at once.
+ */
+function isUnderWay(load, { pauses }, all) {
+  const { by, begin, end = Number.POSITIVE_INFINITY } = load;
+  return pauses.some(({ name, from, to }) => {
+    if (name !== by || begin > to + 1_000 * NOISE || end < from) return false;
+    if (begin < to) return true;
+    return all.filter((other) => other.by === by && other.begin >= to).indexOf(load) < AT_ONCE;
+  });
+}
+
+/** Loads of two processes at the same time. */
+function overlaps(loads) {
   const found = [];
   for (const [i, one] of loads.entries()) {
-    if (stopped(one) || one.end === undefined) continue;
+    if (one.end === undefined) continue;
     for (let j = i + 1; j < loads.length && loads[j].begin < one.end; j++) {
       const other = loads[j];
       if (other.by === one.by) continue;
-      found.push({
-        rule: 1,
-        text: `${one.by} and ${other.by} load at the same time, ${inMs(one.end - other.begin)} ms long`,
-      });
+      const text = `${one.by} and ${other.by} load at the same time, ${inMs(one.end - other.begin)} ms long`;
+      found.push({ rule: 1, text });
       break;
     }
   }
@@ -98,7 +107,9 @@ function interleaved(loads) {
 /** While nobody can renew a lease, nobody works any more when it has ended. */
 function withoutLease({ outages }, loads) {
   return outages.flatMap(({ from, to }) => {
-    const late = loads.filter(({ begin }) => begin > from + 1_000 * (LIFE + NOISE / 4) && begin < to);
+    // It may have looked at its lease just before, and waited for an answer of Redis since.
+    const least = from + 1_000 * (LIFE + COMMAND_TIMEOUT + NOISE / 2);
+    const late = loads.filter(({ begin }) => begin > least && begin < to);
     if (late.length === 0) return [];
     const [{ by, begin }] = late;
     return [

@@ -8,7 +8,7 @@ import { randomOf } from '../../scripts/demo/random.mjs';
 import { config, serve, tell } from '../lib/link.mjs';
 import { micros, sleep } from '../lib/time.mjs';
 import { applyBreak } from './breaks.mjs';
-import { EVERY, KEYS, LEASE, LOAD, TTL } from './plan.mjs';
+import { AT_ONCE, COMMAND_TIMEOUT, EVERY, KEYS, LEASE, LOAD, TTL } from './plan.mjs';
 
 const built = (path) => import(pathToFileURL(join(config.dist, path)).href);
 const [{ CacheModule, CacheService }, { redisTier }] = await Promise.all([built('index.js'), built('redis.js')]);
@@ -17,8 +17,8 @@ await applyBreak(config.break, config.dist);
 const random = randomOf(`${config.seed}:${config.name}`);
 
 class App {}
-const redis = redisTier({ url: config.redisUrl, bound: 1_000, commandTimeout: 500 });
-const jobs = { lease: LEASE, warm: { every: EVERY, always: KEYS, concurrency: 2 } };
+const redis = redisTier({ url: config.redisUrl, bound: 1_000, commandTimeout: COMMAND_TIMEOUT });
+const jobs = { lease: LEASE, warm: { every: EVERY, always: KEYS, concurrency: AT_ONCE } };
 Module({ imports: [CacheModule.forRoot({ namespace: 'jobs', jitter: 0, redis, jobs })] })(App);
 const app = await NestFactory.createApplicationContext(App, { abortOnError: false, logger: ['error', 'warn', 'log'] });
 

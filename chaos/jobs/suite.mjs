@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import { Child } from '../lib/link.mjs';
 import { Servers } from '../lib/servers.mjs';
 import { takeSnapshot } from '../lib/snapshot.mjs';
-import { micros, sleep, until } from '../lib/time.mjs';
+import { micros, until } from '../lib/time.mjs';
 import { check, Notes } from './checker.mjs';
 import { FAULTS } from './faults.mjs';
-import { EVERY, KEYS, LEASE, MEMBERS, NOISE, planOf, TTL } from './plan.mjs';
+import { EVERY, LEASE, MEMBERS, NOISE, planOf } from './plan.mjs';
 
 const MEMBER = new URL('./member.mjs', import.meta.url);
+
+/** After so many loads it is clear who leads. */
+const SOME = 20;
 
 /** Several processes whose jobs keep keys warm. Whoever leads is hurt; another one has to take over, and never two may work. */
 export class JobsSuite {
@@ -68,7 +71,7 @@ export class JobsSuite {
 
   /** @param {string} name */
   async #hurt(name, servers, dist) {
-    const { title, run } = FAULTS[name];
+    const { title, within, run } = FAULTS[name];
     const leader = await this.#leader();
     const at = this.#members.indexOf(leader);
     if (name === 'kill' || name === 'close') this.#members.splice(at, 1); // it may end
@@ -76,8 +79,7 @@ export class JobsSuite {
     this.faults.set(title, (this.faults.get(title) ?? 0) + 1);
     // A Redis that went on may go on with the leader it had.
     const other = name === 'redis-pause' ? undefined : leader.name;
-    // What is to be loaded has to be found, and to have expired.
-    const longest = LEASE + EVERY + TTL + NOISE;
+    const longest = within + EVERY + NOISE;
     const found = await until(() => this.#notes.takenOver(other, since), longest + LEASE, 20);
     const took = found ? (found.begin - since) / 1_000 : Number.POSITIVE_INFINITY;
     const figure = `${name}: until the next load, ms`;
@@ -91,20 +93,13 @@ export class JobsSuite {
     while (this.#members.length < MEMBERS) await this.#startMember(servers, dist);
   }
 
-  /** Whoever has loaded all keys lately, and nobody else. @returns {Promise<Child>} */
+  /** Who has begun the last of some loads. @returns {Promise<Child>} */
   async #leader() {
     const from = micros();
-    await sleep(TTL);
-    const name = await until(
-      () => {
-        const lately = this.#notes.inOrder().filter(({ begin }) => begin > from);
-        return lately.length >= KEYS.length && lately.at(-1).by;
-      },
-      LEASE + 5 * TTL + NOISE,
-      20,
-    );
+    const by = () => this.#notes.since(from)[SOME]?.by;
+    const name = await until(by, 3 * LEASE + NOISE, 20);
     const child = this.#members.find((one) => one.name === name);
-    if (!child) throw new Error(`nobody keeps the keys warm (${name})`);
+    if (!child) throw new Error(`nobody keeps the keys warm (${name ?? 'no loads'})`);
     return child;
   }
 

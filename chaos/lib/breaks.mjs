@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /**
  * What a mistake is made with: `edit` replaces a piece of a script, `replace` a method, for which `make` is given the one there was.
+ * `has` is for what is changed later: whether a file of the build has this text.
  * @typedef {object} Inside
+ * @property {(path: string, text: string) => Promise<void>} has
  * @property {(script: string, from: string, to: string) => void} edit
  * @property {(className: string, method: string, make: (original: Function) => Function) => void} replace
  */
@@ -15,10 +18,12 @@ import { pathToFileURL } from 'node:url';
  * @param {(inside: Inside) => void} make
  * @param {string} dist
  * @param {Record<string, string>} places where the build has the classes
+ * @param {string} [scriptsAt] where it has the scripts
+ * @returns {Promise<any>} what `make` answers
  */
-export async function breakBuild(name, make, dist, places) {
+export async function breakBuild(name, make, dist, places, scriptsAt = 'tiers/redis/scripts.js') {
   const built = (path) => import(pathToFileURL(join(dist, path)).href);
-  const scripts = await built('tiers/redis/scripts.js');
+  const scripts = await built(scriptsAt);
   const classes = {};
   for (const [className, path] of Object.entries(places)) classes[className] = (await built(path))[className];
   const changed = (what) => new Error(`--break ${name}: there is no ${what} any more`);
@@ -33,5 +38,8 @@ export async function breakBuild(name, make, dist, places) {
     if (typeof prototype?.[method] !== 'function') throw changed(`${className}.${method}`);
     prototype[method] = original(prototype[method]);
   };
-  make({ edit, replace });
+  const has = async (path, text) => {
+    if (!(await readFile(join(dist, path), 'utf8')).includes(text)) throw changed(`"${text}" in ${path}`);
+  };
+  return make({ edit, replace, has });
 }

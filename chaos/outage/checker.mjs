@@ -8,7 +8,7 @@ const WAIT_MS = 30;
 /** So much more of the requests may be loaded than before, in a second that counts as normal. */
 const MISSED = 0.05;
 
-/** So many requests may be loaded when the lease has ended, too: what a process has loaded since it believes for the bound. */
+/** Once the lease has ended, memory still believes for the bound what was loaded since: no more than this share of the requests may be loaded. */
 const MOST_MISSED = 0.8;
 
 /** @typedef {{ rule: number, text: string }} Violation */

@@ -21,5 +21,6 @@ export const NORMAL_MS = 5_000;
 
 /** @param {{ quick: boolean, seconds?: number, faults?: string[] }} options */
 export function planOf({ quick, seconds, faults }, all) {
-  return { faults: faults ?? all, away: 1_000 * (seconds ?? (quick ? 5 : 30)) };
+  // Shorter, and it would be over with the lease, before anything could be seen.
+  return { faults: faults ?? all, away: Math.max(2 * TIER.bound, 1_000 * (seconds ?? (quick ? 5 : 30))) };
 }

@@ -1,30 +1,32 @@
 // `--mutations`, `--break <name>`: mistakes made on purpose, in all processes of a run. Each must be found by the checker, or
 // the checker is none. They reach into the build, and say so when it has changed under them.
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { breakBuild } from '../lib/breaks.mjs';
 
-/** @typedef {{ edit(script: string, from: string, to: string): void, flusher: any, runtime: any }} Inside */
+/** The condition of the fence. */
+const FENCE = 'WHERE f.epoch <= excluded.epoch';
 
 /** How ACK finds a dead letter that is not newer than what was written. */
 const LETTER_CHECK = "if letter and tonumber(string.match(letter, '^%d+')) <= tonumber(acked) then";
 
 /**
  * `rules` are those that it breaks, one of them at least has to be found; `faults` are what it takes to show.
- * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: Inside): void | { rewrite(query: string): string } }>}
+ * @type {Record<string, { what: string, rules: number[], faults: string[], make(inside: import('../lib/breaks.mjs').Inside): void | Promise<{ rewrite(query: string): string }> }>}
  */
 export const BREAKS = {
   'ack-early': {
     what: 'acknowledge before COMMIT',
     rules: [1, 6],
     faults: ['kill-begin', 'kill-written'],
-    make({ flusher }) {
-      const { attempt } = flusher;
-      flusher.attempt = async function (run, writes) {
-        await this.buffer.ack(run.shard, writes);
-        return attempt.call(this, run, writes);
-      };
-    },
+    make: ({ replace }) =>
+      replace(
+        'Flusher',
+        'attempt',
+        (attempt) =>
+          async function (run, writes) {
+            await this.buffer.ack(run.shard, writes);
+            return attempt.call(this, run, writes);
+          },
+      ),
   },
   'claim-removes': {
     what: 'take entries off the queue before they are written',
@@ -41,7 +43,10 @@ export const BREAKS = {
     what: 'skip the fence',
     rules: [5],
     faults: ['pause-delete', 'pause-newer'],
-    make: () => ({ rewrite: (query) => query.replace('WHERE f.epoch <= excluded.epoch', '') }),
+    async make({ has }) {
+      await has('write-behind/prisma/statements.js', FENCE);
+      return { rewrite: (query) => query.replace(FENCE, '') };
+    },
   },
   'same-epoch': {
     what: 'claim without a new epoch',
@@ -86,9 +91,7 @@ export const BREAKS = {
     what: 'never sweep',
     rules: [8],
     faults: ['wakes-none'],
-    make({ runtime }) {
-      runtime.sweep = async () => {};
-    },
+    make: ({ replace }) => replace('WriteBehindRuntime', 'sweep', () => async () => {}),
   },
   'drop-poison': {
     what: 'drop what the database refuses',
@@ -106,29 +109,28 @@ export const BREAKS = {
     what: 'charge attempts for an outage',
     rules: [1],
     faults: ['postgres-stop', 'postgres-stop'],
-    make({ flusher }) {
-      const { attempt } = flusher;
-      flusher.attempt = function (run, writes) {
-        return attempt.call(this, run, writes).catch((error) => {
-          throw error.code ? Object.assign(new Error('broken'), { code: '22000' }) : error;
-        });
-      };
-    },
+    make: ({ replace }) =>
+      replace(
+        'Flusher',
+        'attempt',
+        (attempt) =>
+          function (run, writes) {
+            return attempt.call(this, run, writes).catch((error) => {
+              throw error.code ? Object.assign(new Error('broken'), { code: '22000' }) : error;
+            });
+          },
+      ),
   },
+};
+
+/** Where the build has what is replaced. */
+const PLACES = {
+  Flusher: 'write-behind/flusher.js',
+  WriteBehindRuntime: 'write-behind/write-behind.runtime.js',
 };
 
 /** @param {string | undefined} name @param {string} dist */
 export async function applyBreak(name, dist) {
   if (name === undefined) return {};
-  const built = (path) => import(pathToFileURL(join(dist, 'write-behind', path)).href);
-  const scripts = await built('redis/scripts.js');
-  const { Flusher } = await built('flusher.js');
-  const { WriteBehindRuntime } = await built('write-behind.runtime.js');
-  const edit = (script, from, to) => {
-    const target = scripts[script];
-    if (!target.source.includes(from)) throw new Error(`--break ${name}: ${script} has no "${from}" any more`);
-    target.source = target.source.replace(from, to);
-    target.sha = createHash('sha1').update(target.source).digest('hex');
-  };
-  return BREAKS[name].make({ edit, flusher: Flusher.prototype, runtime: WriteBehindRuntime.prototype }) ?? {};
+  return (await breakBuild(name, BREAKS[name].make, dist, PLACES, 'write-behind/redis/scripts.js')) ?? {};
 }
