@@ -72,17 +72,17 @@ it('what was acknowledged as replicated survives the promotion, and nobody is to
     const rows = itemsOf(`${n}-`, 5, n);
     if (n === 10) promoted = replica.replicaof('NO', 'ONE'); // at the same time as these
     if (n > 10) await promoted;
-    const results = await Promise.allSettled(
-      rows.map((row) => items.put(row, { durability: 'replicated', timeout: 100 })),
-    );
+    const timeout = n < 10 ? 10_000 : 100; // only those of the time before have to succeed, however busy the machine is
+    const results = await Promise.allSettled(rows.map((row) => items.put(row, { durability: 'replicated', timeout })));
     results.forEach((result, i) => {
       if (result.status === 'fulfilled') acknowledged = [...acknowledged, rows[i]?.id ?? ''];
       else told[result.reason.code] = (told[result.reason.code] ?? 0) + 1;
     });
   }
   await takeOver();
-  expect(acknowledged.length).toBeGreaterThanOrEqual(50);
-  expect(acknowledged.length).toBeLessThan(60);
+  const round = (id: string) => Number(id.split('-')[0]);
+  expect(acknowledged.filter((id) => round(id) < 10)).toHaveLength(50);
+  expect(acknowledged.filter((id) => round(id) > 10)).toEqual([]);
   expect(Object.keys(told)).toEqual(['WRITE_BEHIND_TIMEOUT']);
   await persistently(() => items.flush());
   const there = (await here.rows()).map(({ id }) => id);
