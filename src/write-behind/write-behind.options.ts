@@ -24,7 +24,7 @@ export interface EntityTuning {
   rowAttempts?: number;
   /**
    * How long a row waits for another one it refers to, or whose unique value it takes. Default `'60s'`. While the database is away,
-   * or nobody flushes, the time stands still.
+   * or nobody flushes, the time stands still once the row is due for its next try.
    */
   constraintRetry?: Duration;
   /** How long rows read from the database are kept in the buffer's cache; 0: not at all. Default `'5m'`. */
